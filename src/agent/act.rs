@@ -1,0 +1,484 @@
+//! Steps that act. Each is idempotent, and each write of the record names the resource version it was decided on: an agent that
+//! lost its lease cannot move the record back.
+
+use super::{
+    Driver, Keeper, hooks, stages,
+    drive::now,
+    learn::kinds,
+    status::short,
+};
+use crate::{
+    app::TestsStatus,
+    cluster::{ApiError, Held},
+    decide::{self, Class, Entry, Failure, Mark, Memory, Millis, Op, Phase, Stage, Step},
+    metrics::{Outcome, SyncResult, TestResult},
+    object::{Object, sort_uninstall},
+    release::{self, Event, Release},
+};
+use std::{sync::Arc, time::Duration};
+
+impl<K: Keeper> Driver<K> {
+    pub(super) async fn act(&mut self, step: Step) {
+        let result = match step {
+            Step::Open { number, op, revision, digest } => self.open(number, op, revision, digest).await,
+            Step::Run { number, stage } => return self.run_stage(number, stage).await,
+            Step::Advance { number, stage } => self.advance(number, stage).await,
+            Step::CountTry { number, not_before, failure } => self.count_try(number, not_before, failure).await,
+            Step::Close { number } => self.close(number).await,
+            Step::Fail { number, failure } => self.fail(number, failure).await,
+            Step::Remember(memory) => self.remember(memory).await,
+            Step::Repair { number } => return self.repair(number).await,
+            _ => unreachable!("only acting steps come here"),
+        };
+        if let Err(error) = result {
+            // What was decided no longer fits what is there, or nothing could be written: read the record anew.
+            tracing::warn!(environment = self.app.id(), reason = error.reason, "writing the release record: {error}");
+            self.record = None;
+            self.work.held = None;
+            tokio::time::sleep(Duration::from_millis(if error.is_conflict() { 50 } else { 1000 })).await;
+        }
+    }
+
+    /// The record of that number, whole.
+    async fn held(&mut self, number: u64) -> Result<&mut Held, ApiError> {
+        let known = self.work.held.as_ref().is_some_and(|held| u64::from(held.release.version) == number);
+        if !known {
+            let held = self.records.get(number).await?;
+            self.work.held = Some(held.ok_or_else(|| ApiError::unreachable(format!("release record {number} has gone")))?);
+        }
+        Ok(self.work.held.as_mut().expect("set just above"))
+    }
+
+    fn entered(&mut self, phase: Phase) {
+        let Some(held) = &self.work.held else { return };
+        let entry = Entry { number: u64::from(held.release.version), phase, mark: held.mark.clone(), modified: now() };
+        self.enter(entry);
+    }
+
+    async fn open(&mut self, number: u64, op: Op, revision: String, digest: String) -> Result<(), ApiError> {
+        let mark = Mark {
+            op,
+            revision,
+            digest,
+            stage: Stage::PreHooks,
+            since: now(),
+            opened: now(),
+            tries: 0,
+            not_before: 0,
+            failure: None,
+            good: false,
+            holder: self.shared.holder.clone(),
+        };
+        let time = jiff::Timestamp::now();
+        if self.app.spec.release.create_namespace
+            && op == Op::Install
+            && let Err(failure) = stages::create_namespace(&self.shared, &self.app.target_namespace).await
+        {
+            return Err(ApiError::unreachable(failure.message));
+        }
+        let mut release = match op {
+            Op::Uninstall { .. } => {
+                let held = self.held(number).await?;
+                held.release.uninstalling(time);
+                held.mark = Some(mark);
+                let mut held = held.clone();
+                self.records.replace(&mut held).await?;
+                self.work.held = Some(held);
+                self.entered(Phase::Open);
+                self.events.normal("Uninstalling", "removing the release").await;
+                return Ok(());
+            }
+            Op::Rollback { to, .. } => {
+                let target = self.records.get(to).await?;
+                let target = target.ok_or_else(|| ApiError::unreachable(format!("release {to} has gone")))?.release;
+                let last = self.held(number - 1).await?.release.clone();
+                release::rollback(&target, &last, time)
+            }
+            Op::Install | Op::Upgrade => {
+                let Some(content) = self.work.content.clone().filter(|content| content.digest == mark.digest) else {
+                    self.facts.target = None;
+                    return Ok(());
+                };
+                match self.record.as_ref().and_then(|record| record.deployed().map(|entry| entry.number)) {
+                    Some(current) => {
+                        let current = self.held(current).await?.release.clone();
+                        release::upgrade(&current, (number - 1) as u32, content.rendered.clone(), time)
+                    }
+                    None => release::install(&self.app.release, &self.app.target_namespace, content.rendered.clone(), time),
+                }
+            }
+        };
+        release.version = number as u32;
+        let shown = short(&mark.revision);
+        self.work.held = Some(self.records.create(release, &mark).await?);
+        self.entered(Phase::Open);
+        let text = match op {
+            Op::Rollback { to, .. } => format!("release {number} goes back to release {to} ({shown})"),
+            _ => format!("release {number} brings {shown}"),
+        };
+        tracing::info!(environment = self.app.id(), revision = shown, release = number, reason = "Opened", "{text}");
+        self.events.normal(if matches!(op, Op::Rollback { .. }) { "RollingBack" } else { "Releasing" }, &text).await;
+        Ok(())
+    }
+
+    async fn run_stage(&mut self, number: u64, stage: Stage) {
+        let begun = std::time::Instant::now();
+        let result = match self.held(number).await {
+            Ok(held) => {
+                let (release, mark) = (held.release.clone(), held.mark.clone());
+                match mark {
+                    Some(mark) => self.stage_of(&release, &mark, stage).await,
+                    None => Err(Failure::new(Class::Conflict, "RecordChanged", "another tool wrote the release record")),
+                }
+            }
+            Err(error) => Err(error.failure(&format!("reading release {number}"))),
+        };
+        if let Err(failure) = &result {
+            tracing::warn!(environment = self.app.id(), release = number, stage = ?stage, reason = failure.reason, "{}", failure.message);
+        }
+        self.shared.metrics.stage(measured(stage), begun.elapsed());
+        self.facts.outcome = Some(decide::Outcome { number, stage, result });
+    }
+
+    async fn stage_of(&mut self, release: &Release, mark: &Mark, stage: Stage) -> Result<(), Failure> {
+        let limit = self.app.timeout;
+        let (before, after) = match mark.op {
+            Op::Install => (Event::PreInstall, Event::PostInstall),
+            Op::Upgrade => (Event::PreUpgrade, Event::PostUpgrade),
+            Op::Rollback { .. } => (Event::PreRollback, Event::PostRollback),
+            Op::Uninstall { .. } => (Event::PreDelete, Event::PostDelete),
+        };
+        match stage {
+            Stage::PreHooks => hooks::run(&self.shared, release, &before, limit).await,
+            Stage::PostHooks => hooks::run(&self.shared, release, &after, limit).await,
+            Stage::Apply if matches!(mark.op, Op::Uninstall { .. }) => self.delete_all(release).await,
+            Stage::Apply => self.apply_all(release).await,
+            Stage::Tests => self.tests(release).await,
+            Stage::Health | Stage::Close => Ok(()),
+        }
+    }
+
+    async fn apply_all(&mut self, release: &Release) -> Result<(), Failure> {
+        let number = u64::from(release.version);
+        let objects = self.attempt_objects(number).await?;
+        if release.version == 1 {
+            stages::apply(&self.shared, &super::target::crds(release), true, None).await?;
+        }
+        for gvk in kinds(&objects) {
+            self.watch(&gvk).await?;
+        }
+        let force = self.app.spec.sync.force_conflicts;
+        stages::apply(&self.shared, &objects, force, None).await?;
+        for object in objects.iter() {
+            if let Some(observed) = self.shared.watches.get(&object.reference) {
+                self.work.clean.insert(object.reference.clone(), observed.fingerprint);
+            }
+        }
+        if self.app.spec.sync.prune {
+            let before = self.before(number).await?;
+            let id = self.app.id();
+            stages::prune(&self.shared, &before, &objects, &id).await?;
+        }
+        Ok(())
+    }
+
+    /// Everything that earlier releases may have left: the deployed one's objects and those of the record right before.
+    async fn before(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
+        let Some(record) = &self.record else { return Ok(Vec::new()) };
+        let deployed = record.entries.iter().rev().find(|e| e.phase == Phase::Deployed && e.number != number).map(|e| e.number);
+        let last = record.entries.iter().rev().find(|e| e.number < number).map(|e| e.number);
+        let mut numbers: Vec<u64> = [deployed, last].into_iter().flatten().collect();
+        numbers.dedup();
+        let mut objects = Vec::new();
+        for number in numbers {
+            let held = self.records.get(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
+            if let Some(held) = held {
+                objects.extend(stages::desired(&self.shared, &held.release, &self.app.id()).await?);
+            }
+        }
+        Ok(objects)
+    }
+
+    async fn delete_all(&mut self, release: &Release) -> Result<(), Failure> {
+        let id = self.app.id();
+        let mut objects = stages::desired(&self.shared, release, &id).await?;
+        objects.extend(self.before(u64::from(release.version)).await?);
+        sort_uninstall(&mut objects);
+        let removed = stages::remove(&self.shared, &objects, &id).await?;
+        tracing::info!(environment = id, release = release.version, removed, reason = "Uninstalled", "objects deleted");
+        stages::wait_gone(&self.shared, &objects, &id, self.app.timeout).await
+    }
+
+    async fn tests(&mut self, release: &Release) -> Result<(), Failure> {
+        let mut results = hooks::test(&self.shared, release, self.app.test_timeout).await?;
+        for name in &self.app.spec.tests.jobs {
+            results.push(self.job(release, name).await?);
+        }
+        let passed = results.iter().filter(|test| test.phase == "Succeeded").count();
+        let failed: Vec<String> = results.iter().filter(|test| test.phase != "Succeeded").map(|t| t.message.clone()).collect();
+        if results.is_empty() {
+            self.work.tests = None;
+            return Ok(());
+        }
+        for test in &results {
+            let result = if test.phase == "Succeeded" { TestResult::Passed } else { TestResult::Failed };
+            self.shared.metrics.test(&self.app.id(), result);
+        }
+        self.work.tests = Some(TestsStatus { summary: format!("{passed}/{}", results.len()), results });
+        if failed.is_empty() {
+            self.events.normal("TestsPassed", &format!("release {}: {passed} tests passed", release.version)).await;
+            return Ok(());
+        }
+        Err(Failure::new(Class::Unhealthy, "TestsFailed", failed.join("; ")))
+    }
+
+    /// A Job of the release that the spec names as a test: it was applied and waited for with the rest.
+    async fn job(&self, release: &Release, name: &str) -> Result<crate::app::TestStatus, Failure> {
+        let reference = crate::object::ObjectRef {
+            gvk: crate::object::Gvk::new("batch/v1", "Job"),
+            namespace: Some(release.namespace.clone()),
+            name: name.to_owned(),
+        };
+        let live = self.shared.cluster.get(&reference).await;
+        let live = live.map_err(|error| error.failure(&format!("reading the test {reference} that spec.tests.jobs names")))?;
+        let done = crate::health::assess(&live, None).is_ready();
+        let message = if done { String::new() } else { format!("{reference}: its log ends: {}", hooks::tail(&self.shared, &reference).await) };
+        Ok(crate::app::TestStatus { name: name.into(), phase: if done { "Succeeded" } else { "Failed" }.into(), message })
+    }
+
+    /// The objects of the open attempt.
+    pub(super) async fn attempt_objects(&mut self, number: u64) -> Result<Arc<Vec<Object>>, Failure> {
+        if let Some((known, objects)) = &self.work.objects
+            && *known == number
+        {
+            return Ok(objects.clone());
+        }
+        let release = match self.held(number).await {
+            Ok(held) => held.release.clone(),
+            Err(error) => return Err(error.failure(&format!("reading release {number}"))),
+        };
+        let objects = Arc::new(stages::desired(&self.shared, &release, &self.app.id()).await?);
+        self.work.objects = Some((number, objects.clone()));
+        Ok(objects)
+    }
+
+    async fn advance(&mut self, number: u64, stage: Stage) -> Result<(), ApiError> {
+        let records = self.records.clone();
+        let tests = self.app.spec.tests.enabled;
+        let jobs = !self.app.spec.tests.jobs.is_empty();
+        let holder = self.shared.holder.clone();
+        let held = self.held(number).await?;
+        let Some(mark) = held.mark.clone() else { return Err(ApiError::unreachable("the record lost its mark".into())) };
+        // Stages in which nothing is to be done are passed in one write.
+        let mut stage = stage;
+        while idle(&held.release, &mark, stage, jobs) {
+            stage = stage.next(mark.op, tests && !matches!(mark.op, Op::Rollback { .. }));
+        }
+        let mark = Mark { stage, since: now(), tries: 0, not_before: 0, failure: None, holder, ..mark };
+        if stage == Stage::Close {
+            // Closing writes the whole record: the mark goes with it.
+            held.mark = Some(mark);
+        } else {
+            records.mark(held, mark).await?;
+        }
+        self.entered(Phase::Open);
+        Ok(())
+    }
+
+    async fn count_try(&mut self, number: u64, not_before: Millis, failure: Failure) -> Result<(), ApiError> {
+        let records = self.records.clone();
+        let held = self.held(number).await?;
+        let Some(mark) = held.mark.clone() else { return Err(ApiError::unreachable("the record lost its mark".into())) };
+        let mark = Mark { tries: mark.tries + 1, not_before, failure: Some(failure), ..mark };
+        records.mark(held, mark).await?;
+        self.entered(Phase::Open);
+        Ok(())
+    }
+
+    async fn close(&mut self, number: u64) -> Result<(), ApiError> {
+        let op = self.held(number).await?.mark.as_ref().map(|mark| mark.op);
+        if let Some(Op::Uninstall { .. }) = op {
+            return self.close_uninstall().await;
+        }
+        // As helm does: first the old one is superseded, then the new one is deployed. A crash between the two leaves the
+        // attempt open, and it is closed again.
+        let old: Vec<u64> = self.record.iter().flat_map(|record| &record.entries)
+            .filter(|entry| entry.phase == Phase::Deployed && entry.number != number)
+            .map(|entry| entry.number)
+            .collect();
+        for old in old {
+            if let Some(mut held) = self.records.get(old).await? {
+                held.release.superseded();
+                self.records.replace(&mut held).await?;
+                let entry = Entry { number: old, phase: Phase::Superseded, mark: held.mark.clone(), modified: now() };
+                self.enter(entry);
+            }
+        }
+        let records = self.records.clone();
+        let held = self.held(number).await?;
+        held.release.deployed();
+        if let Some(mark) = &mut held.mark {
+            mark.good = true;
+            mark.stage = Stage::Close;
+            mark.failure = None;
+        }
+        records.replace(held).await?;
+        let revision = held.mark.as_ref().map(|mark| short(&mark.revision)).unwrap_or_default();
+        let opened = held.mark.as_ref().map_or(0, |mark| mark.opened);
+        self.measure(op, opened, true);
+        self.entered(Phase::Deployed);
+        // What somebody changed while the attempt ran is drift now; objects known to be clean cost no request.
+        self.facts.drift = None;
+        self.facts.plan = None;
+        self.trim().await?;
+        tracing::info!(environment = self.app.id(), revision, release = number, reason = "Deployed", "release {number} is live, healthy and tested");
+        self.events.normal("Deployed", &format!("release {number} ({revision}) is live, healthy and tested")).await;
+        Ok(())
+    }
+
+    /// An attempt ended: its counters and durations.
+    fn measure(&mut self, op: Option<Op>, opened: Millis, good: bool) {
+        let (id, metrics) = (self.app.id(), &self.shared.metrics);
+        let took = Duration::from_millis((now() - opened).max(0) as u64);
+        let outcome = if good { Outcome::Succeeded } else { Outcome::Failed };
+        match op {
+            Some(Op::Rollback { .. }) => {
+                metrics.rollback(&id, outcome);
+                metrics.sync(&id, if good { SyncResult::RolledBack } else { SyncResult::Failed }, took);
+            }
+            Some(Op::Install | Op::Upgrade) => {
+                let committed = self.work.source.as_ref().and_then(|source| source.time.parse::<jiff::Timestamp>().ok());
+                metrics.deploy(&id, outcome, committed.map(std::time::SystemTime::from));
+                metrics.sync(&id, if good { SyncResult::Succeeded } else { SyncResult::Failed }, took);
+            }
+            _ => {}
+        }
+        match (good, self.work.failing) {
+            (false, None) => self.work.failing = Some(now()),
+            (true, Some(since)) if !matches!(op, Some(Op::Uninstall { .. })) => {
+                metrics.restored(&id, Duration::from_millis((now() - since).max(0) as u64));
+                self.work.failing = None;
+            }
+            _ => {}
+        }
+    }
+
+    async fn close_uninstall(&mut self) -> Result<(), ApiError> {
+        let numbers: Vec<u64> = self.record.iter().flat_map(|record| &record.entries).map(|entry| entry.number).collect();
+        for number in numbers {
+            self.records.delete(number).await?;
+        }
+        if let Some(record) = &mut self.record {
+            record.entries.clear();
+        }
+        self.work.held = None;
+        self.work.objects = None;
+        self.work.clean.clear();
+        self.facts.plan = None;
+        self.facts.drift = None;
+        self.events.normal("Uninstalled", "the release and its records are gone").await;
+        Ok(())
+    }
+
+    /// Removes the oldest records over the limit, never the deployed one, as helm does.
+    async fn trim(&mut self) -> Result<(), ApiError> {
+        let limit = self.app.spec.release.history_limit.max(1) as usize;
+        let Some(record) = &self.record else { return Ok(()) };
+        let deployed = record.deployed().map(|entry| entry.number);
+        let good = record.last_good().map(|entry| entry.number);
+        let over = record.entries.len().saturating_sub(limit);
+        let old: Vec<u64> = record.entries.iter().map(|entry| entry.number)
+            .filter(|number| Some(*number) != deployed && Some(*number) != good)
+            .take(over)
+            .collect();
+        for number in old {
+            self.records.delete(number).await?;
+            if let Some(record) = &mut self.record {
+                record.entries.retain(|entry| entry.number != number);
+            }
+        }
+        Ok(())
+    }
+
+    async fn fail(&mut self, number: u64, failure: Failure) -> Result<(), ApiError> {
+        let records = self.records.clone();
+        let held = self.held(number).await?;
+        held.release.failed(&failure.message);
+        if let Some(mark) = &mut held.mark {
+            mark.failure = Some(failure.clone());
+        }
+        records.replace(held).await?;
+        let (op, opened) = (held.mark.as_ref().map(|mark| mark.op), held.mark.as_ref().map_or(0, |mark| mark.opened));
+        self.measure(op, opened, false);
+        self.entered(Phase::Failed);
+        self.facts.plan = None;
+        self.facts.drift = None;
+        // Where nothing is rolled back, failures alone would fill the history.
+        self.trim().await?;
+        tracing::error!(environment = self.app.id(), release = number, reason = failure.reason, "release {number} failed: {}", failure.message);
+        self.events.warn(&failure.reason, &format!("release {number} failed: {}", failure.message)).await;
+        Ok(())
+    }
+
+    async fn remember(&mut self, memory: Memory) -> Result<(), ApiError> {
+        self.records.remember(&memory).await?;
+        if let Some(record) = &mut self.record {
+            record.memory = memory;
+        }
+        Ok(())
+    }
+
+    async fn repair(&mut self, number: u64) {
+        let drifted = std::mem::take(&mut self.work.drifted);
+        let what = match &self.facts.drift {
+            Some(crate::decide::Drift::Found(what)) => what.clone(),
+            _ => String::new(),
+        };
+        let result = match self.released(number).await {
+            Ok(objects) => stages::apply(&self.shared, &objects, true, Some(&drifted)).await,
+            Err(failure) => Err(failure),
+        };
+        self.facts.repairs = if now() - self.facts.repaired > 60_000 { 1 } else { self.facts.repairs + 1 };
+        self.facts.repaired = now();
+        match result {
+            Ok(_) => {
+                self.shared.metrics.repaired(&self.app.id(), drifted.len());
+                for reference in drifted {
+                    if let Some(observed) = self.shared.watches.get(&reference) {
+                        self.work.clean.insert(reference, observed.fingerprint);
+                    }
+                }
+                self.facts.drift = Some(crate::decide::Drift::None);
+                tracing::info!(environment = self.app.id(), release = number, reason = "DriftRepaired", "put back: {what}");
+                self.events.normal("DriftRepaired", &format!("put back: {what}")).await;
+            }
+            Err(failure) => {
+                self.events.warn(&failure.reason, &failure.message).await;
+                self.facts.drift = Some(crate::decide::Drift::Unknown(failure, now() + 5000));
+            }
+        }
+    }
+}
+
+/// A stage's label in metrics.
+fn measured(stage: Stage) -> crate::metrics::Stage {
+    match stage {
+        Stage::Tests => crate::metrics::Stage::Tests,
+        Stage::Health => crate::metrics::Stage::Health,
+        _ => crate::metrics::Stage::Apply,
+    }
+}
+
+/// Whether a stage has nothing to do, as far as the record alone can tell.
+fn idle(release: &Release, mark: &Mark, stage: Stage, jobs: bool) -> bool {
+    let none = |event: Event| release::hooks_for(&release.hooks, &event).is_empty();
+    match (stage, mark.op) {
+        (Stage::PreHooks, Op::Install) => none(Event::PreInstall),
+        (Stage::PostHooks, Op::Install) => none(Event::PostInstall),
+        (Stage::PostHooks, Op::Upgrade) => none(Event::PostUpgrade),
+        (Stage::PostHooks, Op::Rollback { .. }) => none(Event::PostRollback),
+        (Stage::PostHooks, Op::Uninstall { .. }) => none(Event::PostDelete),
+        (Stage::Tests, _) => none(Event::Test) && !jobs,
+        _ => false,
+    }
+}

@@ -1,0 +1,303 @@
+//! One environment's driver: decide, tell, act or wait, for ever.
+
+use super::{Shared, events::Events, status, target::Content};
+use crate::{
+    app::{App, EnvironmentStatus, PlanStatus, SourceStatus, TestsStatus},
+    cluster::{Held, Records},
+    metrics::Live,
+    decide::{self, Decision, Facts, Millis, Policy, Record, Step, View},
+    object::{Object, ObjectRef},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// What wakes a driver up. A wake-up may only forget facts.
+#[derive(Clone, Debug)]
+pub enum Wake {
+    /// The Environment changed.
+    App(Box<App>),
+    /// A live object with this environment's mark changed.
+    Object(ObjectRef),
+    /// The branch may have moved.
+    Source,
+    /// The release records may have changed.
+    Record,
+}
+
+/// Where an Environment lives: an object of the API server, or a file.
+pub trait Keeper: Send + Sync {
+    /// Shows the status.
+    fn publish(&self, app: &App, status: &EnvironmentStatus) -> impl Future<Output = Result<(), String>> + Send;
+    /// Lets the Environment go: its release is no longer minded.
+    fn release(&self, app: &App) -> impl Future<Output = Result<(), String>> + Send;
+    /// Whether it holds back the Environment's deletion until the release is gone.
+    fn adopt(&self, app: &App) -> impl Future<Output = Result<(), String>> + Send;
+}
+
+/// One environment's driver.
+pub struct Driver<K> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) app: App,
+    pub(super) policy: Policy,
+    pub(super) keeper: K,
+    pub(super) inbox: mpsc::Receiver<Wake>,
+    pub(super) records: Records,
+    pub(super) record: Option<Record>,
+    pub(super) facts: Facts,
+    pub(super) work: Work,
+    pub(super) events: Events,
+    published: EnvironmentStatus,
+}
+
+/// What the steps know beyond what decisions read; a crash may lose all of it.
+#[derive(Default)]
+pub struct Work {
+    /// What the head renders to.
+    pub content: Option<Arc<Content>>,
+    /// The head's commit.
+    pub source: Option<SourceStatus>,
+    /// The last plan that changed something.
+    pub plan: Option<PlanStatus>,
+    /// The last test results.
+    pub tests: Option<TestsStatus>,
+    /// The record that is worked on, whole.
+    pub held: Option<Held>,
+    /// The objects of the release of that number, as applied.
+    pub objects: Option<(u64, Arc<Vec<Object>>)>,
+    /// Fingerprints of live objects that are known to be as released.
+    pub clean: HashMap<ObjectRef, String>,
+    /// Look at Pods too: something takes its time.
+    pub closer: bool,
+    /// What the last drift check found to repair.
+    pub drifted: Vec<ObjectRef>,
+    /// Since when releases fail, for the time to restore.
+    pub failing: Option<Millis>,
+    /// Log lines already written for a waiting reason.
+    pub told: String,
+}
+
+/// While objects become healthy, they are looked at again after this time even if no watch speaks: a Pod's trouble shows in
+/// no object of the release.
+const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+impl<K: Keeper> Driver<K> {
+    /// A driver for an environment; `status` is what was published before.
+    pub fn new(shared: Arc<Shared>, app: App, keeper: K, inbox: mpsc::Receiver<Wake>, status: EnvironmentStatus) -> Self {
+        let records = Records::new(shared.cluster.clone(), &app.target_namespace, &app.release);
+        let work = Work { tests: status.tests.clone(), plan: status.plan.clone(), ..Work::default() };
+        let events = Events::new(shared.cluster.clone(), &app);
+        let policy = policy(&app);
+        Driver { shared, policy, app, keeper, inbox, records, record: None, facts: Facts::default(), work, events, published: status }
+    }
+
+    /// Runs until the Environment is let go. With `once` it returns as soon as there is nothing to do but wait for time to pass.
+    pub async fn run(&mut self, once: bool) -> Option<decide::Why> {
+        if let Err(error) = self.keeper.adopt(&self.app).await {
+            tracing::warn!(environment = self.app.id(), error, "cannot hold back the Environment's deletion");
+        }
+        loop {
+            while let Ok(wake) = self.inbox.try_recv() {
+                self.wake(wake);
+            }
+            let decision = decide::decide(&self.view());
+            if status::worth_telling(&decision) {
+                self.publish(&decision).await;
+            }
+            match decision {
+                Decision::Do(Step::Release) => {
+                    if self.let_go().await {
+                        return None;
+                    }
+                }
+                Decision::Do(step) => self.perform(step).await,
+                Decision::Wait { why, .. } if once && settled(&why) => return Some(why),
+                Decision::Wait { why, until } => self.wait(&why, until).await?,
+            }
+        }
+    }
+
+    pub(super) fn view(&self) -> View<'_> {
+        View { now: now(), policy: &self.policy, record: self.record.as_ref(), facts: &self.facts }
+    }
+
+    async fn perform(&mut self, step: Step) {
+        // Only who holds the lease may write; reading does no harm, but without the lease there is nothing to read for.
+        while !self.shared.leading.load(Ordering::Acquire) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let shared = self.shared.clone();
+        let _slot = shared.slots.acquire().await.expect("the semaphore is never closed");
+        tracing::debug!(environment = self.app.id(), ?step, "step");
+        match step {
+            Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::Observe { .. } | Step::CheckDrift { .. } => {
+                self.learn(step).await;
+            }
+            step => self.act(step).await,
+        }
+    }
+
+    /// Waits; `None` when nobody will ever wake it again.
+    async fn wait(&mut self, why: &decide::Why, until: Option<Millis>) -> Option<()> {
+        let healing = matches!(why, decide::Why::Health(_));
+        let mut pause = until.map(|until| Duration::from_millis((until - now()).max(0) as u64));
+        if healing {
+            pause = Some(pause.map_or(LOOK_AGAIN, |pause| pause.min(LOOK_AGAIN)));
+        }
+        let sleep = async {
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            wake = self.inbox.recv() => self.wake(wake?),
+            () = sleep => if healing {
+                self.work.closer = true;
+                self.facts.health = None;
+            },
+        }
+        Some(())
+    }
+
+    /// Forgets what a wake-up puts in doubt.
+    fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::App(app) => {
+                if app.spec != self.app.spec {
+                    self.facts.target = None;
+                    self.facts.plan = None;
+                    if app.spec.source != self.app.spec.source {
+                        self.facts.head = None;
+                    }
+                }
+                self.policy = policy(&app);
+                self.app = *app;
+            }
+            Wake::Source => self.facts.head = None,
+            Wake::Record => {
+                self.record = None;
+                self.work.held = None;
+                self.facts.drift = None;
+            }
+            Wake::Object(object) => {
+                self.facts.health = None;
+                let live = self.shared.watches.get(&object).map(|observed| observed.fingerprint);
+                if live.is_none() || live.as_ref() != self.work.clean.get(&object) {
+                    self.facts.drift = None;
+                }
+            }
+        }
+    }
+
+    async fn publish(&mut self, decision: &Decision) {
+        let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let seen = status::Seen { source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone() };
+        let mut new = status::derive(&self.app, self.record.as_ref(), &self.facts, &seen, decision, &time);
+        status::keep_times(&mut new, &self.published);
+        self.gauge(&new);
+        if new == self.published {
+            return;
+        }
+        if let Decision::Wait { .. } = decision
+            && let Some(ready) = new.conditions.first()
+            && self.work.told != ready.message
+        {
+            self.work.told.clone_from(&ready.message);
+            let revision = new.revision.clone().unwrap_or_default();
+            let release = new.release.as_ref().map(|r| r.display.clone()).unwrap_or_default();
+            tracing::info!(environment = self.app.id(), revision, release, reason = ready.reason, ready = ready.status, "{}", ready.message);
+        }
+        match self.keeper.publish(&self.app, &new).await {
+            Ok(()) => self.published = new,
+            Err(error) => tracing::warn!(environment = self.app.id(), error, "cannot write the status"),
+        }
+    }
+
+    /// What Prometheus sees of the present state.
+    fn gauge(&self, status: &EnvironmentStatus) {
+        let id = self.app.id();
+        let is = |name: &str| status.conditions.iter().any(|c| c.type_ == name && c.status == "True");
+        let held = self.record.as_ref().is_some_and(|record| record.memory.hold.is_some());
+        self.shared.metrics.conditions(&id, is("Ready"), self.app.suspended() || held, is("Stalled"));
+        let drifted = if matches!(self.facts.drift, Some(decide::Drift::Found(_))) { self.work.drifted.len() } else { 0 };
+        self.shared.metrics.drift(&id, drifted);
+        if let Some(revision) = self.record.as_ref().and_then(|r| r.deployed()).and_then(|e| e.mark.as_ref()).map(|m| m.revision.clone()) {
+            let chart = self.work.held.as_ref().and_then(|held| held.release.chart.as_ref()).map(|chart| chart.metadata());
+            let chart = chart.map(|chart| format!("{}-{}", chart.name, chart.version)).unwrap_or_default();
+            let release = status.release.as_ref().map(|release| release.display.clone()).unwrap_or_default();
+            let live = Live { branch: self.app.spec.source.git.branch.clone(), revision, release, chart };
+            self.shared.metrics.live(&id, &live);
+        }
+    }
+
+    async fn let_go(&mut self) -> bool {
+        if !self.app.spec.deletion_policy.eq(&crate::app::DeletionPolicy::Orphan)
+            && let Err(error) = self.records.forget().await
+        {
+            tracing::warn!(environment = self.app.id(), %error, "cannot remove the memory of the release");
+        }
+        match self.keeper.release(&self.app).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(environment = self.app.id(), error, "cannot let the Environment go, trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                false
+            }
+        }
+    }
+
+    /// The record of a number was written: its entry changes with it.
+    pub(super) fn enter(&mut self, entry: decide::Entry) {
+        let Some(record) = &mut self.record else { return };
+        match record.entries.iter_mut().find(|old| old.number == entry.number) {
+            Some(old) => *old = entry,
+            None => record.entries.push(entry),
+        }
+        record.entries.sort_by_key(|entry| entry.number);
+        self.facts.outcome = None;
+        self.facts.health = None;
+    }
+
+}
+
+/// Whether, run once, there is nothing more to wait for.
+fn settled(why: &decide::Why) -> bool {
+    !matches!(why, decide::Why::Health(_) | decide::Why::Retry(_) | decide::Why::Busy { .. } | decide::Why::Failed(_))
+}
+
+/// Milliseconds since the epoch.
+pub(super) fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// What decisions need of the spec.
+fn policy(app: &App) -> Policy {
+    use crate::app::{DeletionPolicy, FirstInstall, SyncMode};
+    let rollback = app.requests.rollback.as_ref().and_then(|text| {
+        let (number, _) = text.split_once('@').unwrap_or((text, ""));
+        Some((number.parse().ok()?, text.clone()))
+    });
+    Policy {
+        deleting: app.deleting,
+        orphan: app.spec.deletion_policy == DeletionPolicy::Orphan,
+        suspended: app.suspended(),
+        manual: app.spec.sync.mode == SyncMode::Manual,
+        self_heal: app.spec.sync.self_heal,
+        rollback: app.spec.rollback.enabled,
+        keep_failed_install: app.spec.rollback.first_install == FirstInstall::Keep,
+        tests: app.spec.tests.enabled,
+        retry_limit: app.spec.sync.retry.limit.max(0) as u32,
+        backoff: app.backoff.as_millis() as Millis,
+        interval: app.interval.as_millis() as Millis,
+        timeout: app.timeout.as_millis() as Millis,
+        health_timeout: app.health_timeout.as_millis() as Millis,
+        sync: app.requests.sync.clone(),
+        retry: app.requests.retry.clone(),
+        rollback_to: rollback,
+        resume: app.requests.resume.clone(),
+    }
+}

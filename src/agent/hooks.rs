@@ -1,0 +1,223 @@
+//! Hooks and tests: created in order, waited for, their logs kept, cleaned up as told.
+
+use super::Shared;
+use crate::{
+    app::TestStatus,
+    cluster::Delete,
+    decide::{Class, Failure},
+    health,
+    object::{self, Gvk, Object, ObjectRef},
+    release::{DeletePolicy, Event, Hook, Release, hooks_for},
+};
+use futures::StreamExt as _;
+use kube::{
+    api::{Api, ApiResource, DynamicObject},
+    runtime::watcher,
+};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How many lines of a failed test's log are kept.
+const LOG_LINES: u32 = 20;
+/// How much of it is quoted in a condition, in characters, from its end.
+const LOG_QUOTE: usize = 800;
+
+/// Runs the hooks of an event, in Helm's order (weight, then name).
+///
+/// # Errors
+/// The first hook that fails, with the end of its log.
+pub async fn run(shared: &Shared, release: &Release, event: &Event, limit: Duration) -> Result<(), Failure> {
+    for hook in hooks_for(&release.hooks, event) {
+        let objects = read(shared, hook, &release.namespace).await?;
+        execute(shared, hook, &objects, limit).await.1?;
+    }
+    Ok(())
+}
+
+/// Runs the tests; all of them, so that a person sees every failure at once.
+///
+/// # Errors
+/// What keeps them from running; a failed test is in the results.
+pub async fn test(shared: &Shared, release: &Release, limit: Duration) -> Result<Vec<TestStatus>, Failure> {
+    let mut results = Vec::new();
+    for hook in hooks_for(&release.hooks, &Event::Test) {
+        let objects = read(shared, hook, &release.namespace).await?;
+        let (log, result) = execute(shared, hook, &objects, limit).await;
+        let (phase, message) = match result {
+            Ok(()) => ("Succeeded", String::new()),
+            Err(failure) if failure.class != Class::Unhealthy => return Err(failure),
+            Err(failure) if failure.reason == "HookTimeout" => ("TimedOut", failure.message),
+            Err(failure) => ("Failed", failure.message),
+        };
+        tracing::info!(release = release.name, test = hook.name, phase, log, "test ran");
+        results.push(TestStatus { name: hook.name.clone(), phase: phase.into(), message });
+    }
+    Ok(results)
+}
+
+async fn read(shared: &Shared, hook: &Hook, namespace: &str) -> Result<Vec<Object>, Failure> {
+    let mut objects = object::split_documents(&hook.manifest)
+        .map_err(|error| Failure::new(Class::Config, "InvalidManifest", format!("hook {}: {error}", hook.path)))?;
+    for object in &mut objects {
+        let kind = shared.cluster.kind(&object.reference.gvk).await;
+        let kind = kind.map_err(|error| error.failure(&format!("hook {} ({})", hook.name, hook.path)))?;
+        object.place(kind.namespaced, namespace);
+    }
+    Ok(objects)
+}
+
+/// Runs one hook: the end of its log, and how it went.
+async fn execute(shared: &Shared, hook: &Hook, objects: &[Object], limit: Duration) -> (String, Result<(), Failure>) {
+    let policies = |when| hook.deletes(when);
+    for object in objects {
+        // Helm's default where no policy is given.
+        let before = policies(DeletePolicy::BeforeHookCreation) || hook.delete_policies.is_empty();
+        if before && let Err(failure) = delete(shared, object, limit).await {
+            return (String::new(), Err(failure));
+        }
+        if let Err(error) = shared.cluster.apply(&object.reference, &object.json, false, true).await {
+            return (String::new(), Err(super::stages::refused(object, &error)));
+        }
+    }
+    let mut log = String::new();
+    let mut result = Ok(());
+    for object in objects {
+        result = complete(shared, object, limit).await;
+        let failed = result.is_err();
+        log = tail(shared, &object.reference).await;
+        if let Err(failure) = &mut result
+            && !log.is_empty()
+        {
+            failure.message = format!("{}; its log ends: {}", failure.message, quote(&log));
+        }
+        if failed {
+            break;
+        }
+    }
+    let when = if result.is_ok() { DeletePolicy::HookSucceeded } else { DeletePolicy::HookFailed };
+    if policies(when) {
+        for object in objects {
+            if let Err(failure) = delete(shared, object, limit).await {
+                tracing::warn!(hook = hook.name, "cleaning up: {}", failure.message);
+            }
+        }
+    }
+    (log, result)
+}
+
+fn quote(log: &str) -> String {
+    let log = log.trim();
+    let skip = log.chars().count().saturating_sub(LOG_QUOTE);
+    let text: String = log.chars().skip(skip).collect();
+    if skip > 0 { format!("…{text}") } else { text }
+}
+
+async fn delete(shared: &Shared, object: &Object, limit: Duration) -> Result<(), Failure> {
+    let doing = format!("deleting {} before it runs again", object.reference);
+    if !shared.cluster.delete(&object.reference, Delete::Background).await.map_err(|error| error.failure(&doing))? {
+        return Ok(());
+    }
+    let deadline = tokio::time::Instant::now() + limit;
+    loop {
+        match shared.cluster.get(&object.reference).await {
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error.failure(&doing)),
+            Ok(_) if tokio::time::Instant::now() > deadline => {
+                return Err(Failure::new(Class::Transient, "DeletionStuck", format!("{doing}: it is still there after {} s", limit.as_secs())));
+            }
+            Ok(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+/// Waits until a Job or Pod has completed. Other kinds are done once they exist, as in Helm.
+async fn complete(shared: &Shared, object: &Object, limit: Duration) -> Result<(), Failure> {
+    let reference = &object.reference;
+    if !reference.gvk.is("batch", "Job") && !reference.gvk.is("", "Pod") {
+        return Ok(());
+    }
+    match tokio::time::timeout(limit, watch_end(shared, reference)).await {
+        Ok(result) => result,
+        Err(_) => {
+            let state = shared.cluster.get(reference).await.map(|live| health::assess(&live, None).message).unwrap_or_default();
+            let message = format!("{reference} did not complete within {} s: {state}", limit.as_secs());
+            Err(Failure::new(Class::Unhealthy, "HookTimeout", message))
+        }
+    }
+}
+
+async fn watch_end(shared: &Shared, reference: &ObjectRef) -> Result<(), Failure> {
+    let kind = shared.cluster.kind(&reference.gvk).await.map_err(|error| error.failure(&format!("waiting for {reference}")))?;
+    let Gvk { group, version, kind: name } = reference.gvk.clone();
+    let resource = ApiResource { group, version, api_version: reference.gvk.api_version(), kind: name, plural: kind.plural };
+    let namespace = reference.namespace.clone().unwrap_or_default();
+    let api: Api<DynamicObject> = Api::namespaced_with(shared.cluster.client(), &namespace, &resource);
+    let config = watcher::Config::default().fields(&format!("metadata.name={}", reference.name));
+    let mut events = watcher::watcher(api, config).boxed();
+    while let Some(event) = events.next().await {
+        let object = match event {
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => object,
+            Ok(watcher::Event::Delete(_)) => {
+                return Err(Failure::new(Class::Unhealthy, "HookDeleted", format!("{reference} was deleted by somebody while it ran")));
+            }
+            Ok(_) => continue,
+            Err(error) => {
+                tracing::debug!(%reference, %error, "watch broke off");
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                continue;
+            }
+        };
+        let live = serde_json::to_value(&object).expect("came as JSON");
+        if let Some(result) = ended(reference, &live) {
+            return result;
+        }
+    }
+    Err(Failure::new(Class::Transient, "WatchEnded", format!("watching {reference} ended")))
+}
+
+/// Whether a Job or Pod has ended, and how.
+fn ended(reference: &ObjectRef, live: &Value) -> Option<Result<(), Failure>> {
+    let failed = |message: String| Some(Err(Failure::new(Class::Unhealthy, "HookFailed", message)));
+    if reference.gvk.kind == "Pod" {
+        return match live["status"]["phase"].as_str() {
+            Some("Succeeded") => Some(Ok(())),
+            Some("Failed") => failed(format!("{reference} failed{}", words(&live["status"]["message"]))),
+            _ => None,
+        };
+    }
+    for condition in live["status"]["conditions"].as_array().into_iter().flatten() {
+        match (condition["type"].as_str(), condition["status"].as_str()) {
+            (Some("Complete"), Some("True")) => return Some(Ok(())),
+            (Some("Failed"), Some("True")) => {
+                return failed(format!("{reference} failed: {}", condition["message"].as_str().unwrap_or("no message")));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn words(text: &Value) -> String {
+    text.as_str().map(|text| format!(": {text}")).unwrap_or_default()
+}
+
+/// The end of the log of a Job's newest Pod, or of a Pod.
+pub async fn tail(shared: &Shared, reference: &ObjectRef) -> String {
+    let pods = match reference.gvk.kind.as_str() {
+        "Pod" => shared.cluster.get(reference).await.map(|pod| vec![pod]).unwrap_or_default(),
+        "Job" => {
+            let all = ObjectRef { gvk: Gvk::new("v1", "Pod"), namespace: reference.namespace.clone(), name: String::new() };
+            shared.cluster.list(&all, &format!("batch.kubernetes.io/job-name={}", reference.name)).await.unwrap_or_default()
+        }
+        _ => Vec::new(),
+    };
+    let newest = pods.iter().max_by_key(|pod| pod["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned());
+    let Some(pod) = newest else { return String::new() };
+    let containers = pod["spec"]["containers"].as_array().cloned().unwrap_or_default();
+    let mut text = String::new();
+    for container in containers.iter().filter_map(|container| container["name"].as_str()) {
+        let log = shared.cluster.logs(&ObjectRef::of(pod), container, LOG_LINES).await.unwrap_or_default();
+        text.push_str(&log);
+    }
+    text
+}

@@ -1,0 +1,28 @@
+//! What templates may ask of the world, answered by the machine.
+
+use crate::{template::funcs::Host, value::Value};
+
+/// Clock and randomness of the machine; the cluster and the network are not asked.
+pub struct SystemHost;
+
+impl Host for SystemHost {
+    fn now(&self) -> i128 {
+        jiff::Timestamp::now().as_nanosecond()
+    }
+
+    fn zone(&self) -> String {
+        jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned()
+    }
+
+    fn random(&self, buffer: &mut [u8]) {
+        rand::RngCore::fill_bytes(&mut rand::rngs::OsRng, buffer);
+    }
+
+    fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Result<Value, String> {
+        Ok(Value::Map(Default::default()))
+    }
+
+    fn resolve(&self, _: &str) -> String {
+        String::new()
+    }
+}

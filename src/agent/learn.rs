@@ -1,0 +1,433 @@
+//! Steps that learn: they read, and note what they found as facts. They change nothing.
+
+use super::{
+    Driver, Keeper,
+    drive::now,
+    status::short,
+    target::{self, Content},
+};
+use crate::{
+    app::{PlanStatus, SourceStatus},
+    decide::{Class, Counts, Drift, Failure, Head, HealthFact, Millis, PlanFact, Step, Target, backoff},
+    health::{self, State},
+    metrics::GitOperation,
+    object::{self, Gvk, Object, ObjectRef, ownership},
+    sources::{self, Credentials},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+impl<K: Keeper> Driver<K> {
+    pub(super) async fn learn(&mut self, step: Step) {
+        match step {
+            Step::Load => self.load().await,
+            Step::Fetch { token } => self.fetch(token).await,
+            Step::Render { revision } => self.render(revision).await,
+            Step::Plan { digest } => self.plan(digest).await,
+            Step::Observe { number } => self.observe(number).await,
+            Step::CheckDrift { number } => self.check_drift(number).await,
+            _ => unreachable!("only learning steps come here"),
+        }
+    }
+
+    async fn load(&mut self) {
+        match self.records.load().await {
+            Ok(record) => self.record = Some(record),
+            Err(error) => {
+                let failure = error.failure("reading the release records");
+                tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+        }
+    }
+
+    async fn fetch(&mut self, token: Option<String>) {
+        let commit = self.head().await;
+        let failures = u32::from(commit.is_err());
+        // A tenth of the interval, by name: environments of one agent do not all knock at the same moment.
+        let jitter = jitter(&self.app.id(), self.policy.interval / 10);
+        let next = now() + if failures > 0 { self.policy.interval.min(30_000) } else { self.policy.interval } + jitter;
+        let next = next.max(now() + 250);
+        if let Err(failure) = &commit {
+            tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
+        }
+        self.facts.head = Some(Head { commit, next, token });
+    }
+
+    async fn head(&self) -> Result<String, Failure> {
+        let spec = target::git_spec(&self.app);
+        let creds = self.credentials().await?;
+        let git = self.shared.git.clone();
+        let begun = std::time::Instant::now();
+        let head = tokio::task::spawn_blocking(move || git.head(&spec, &creds)).await;
+        let failure = head.as_ref().ok().and_then(|head| head.as_ref().err()).map(|error| error.reason());
+        self.shared.metrics.git(GitOperation::Head, failure, begun.elapsed());
+        match head {
+            Ok(Ok(commit)) => Ok(commit.to_string()),
+            Ok(Err(error)) => Err(source_failure(&error)),
+            Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("reading the branch: {panic}"))),
+        }
+    }
+
+    async fn credentials(&self) -> Result<Credentials, Failure> {
+        let Some(secret) = &self.app.spec.source.git.secret_ref else { return Ok(Credentials::default()) };
+        let reference =
+            ObjectRef { gvk: Gvk::new("v1", "Secret"), namespace: Some(self.app.namespace.clone()), name: secret.name.clone() };
+        let live = self.shared.cluster.get(&reference).await.map_err(|error| {
+            let mut failure = error.failure(&format!("reading the git credentials in {reference}"));
+            if error.is_not_found() {
+                failure.reason = "CredentialsMissing".into();
+            }
+            failure
+        })?;
+        Credentials::from_secret(&target::secret_data(&live)).map_err(|error| source_failure(&error))
+    }
+
+    async fn render(&mut self, revision: String) {
+        let result = self.content(&revision).await;
+        let next = now() + backoff(self.policy.backoff, 2);
+        let digest = match result {
+            Ok(content) => {
+                let digest = content.digest.clone();
+                self.work.source = Some(content.source.clone());
+                self.work.content = Some(Arc::new(content));
+                Ok(digest)
+            }
+            Err(failure) => {
+                tracing::warn!(environment = self.app.id(), revision = short(&revision), reason = failure.reason, "{}", failure.message);
+                self.events.warn(&failure.reason, &failure.message).await;
+                Err(failure)
+            }
+        };
+        // A failure that is the revision's own stays until the branch or the spec moves.
+        let next = match &digest {
+            Err(failure) if failure.class != Class::Transient => Millis::MAX,
+            _ => next,
+        };
+        self.facts.target = Some(Target { revision, digest, next });
+    }
+
+    async fn content(&mut self, revision: &str) -> Result<Content, Failure> {
+        let spec = target::git_spec(&self.app);
+        let creds = self.credentials().await?;
+        let git = self.shared.git.clone();
+        let id: sources::CommitId = revision.parse().map_err(|error| source_failure(&error))?;
+        let want = sources::Want { commit: Some(id), previous: None };
+        let snapshot = tokio::task::spawn_blocking(move || git.snapshot(&spec, &creds, &want)).await;
+        let snapshot = match snapshot {
+            Ok(Ok(snapshot)) => snapshot,
+            Ok(Err(error)) => return Err(source_failure(&error)),
+            Err(panic) => return Err(Failure::new(Class::Bug, "Panic", format!("reading the branch: {panic}"))),
+        };
+        let source = SourceStatus {
+            commit: snapshot.commit.id.to_string(),
+            author: snapshot.commit.author.clone(),
+            subject: snapshot.commit.subject.clone(),
+            time: target::time(&snapshot),
+        };
+        let layers = target::values_layers(&self.shared, &self.app, &snapshot).await?;
+        let upgrade = self.record.as_ref().is_some_and(|record| record.deployed().is_some());
+        let number = self.record.as_ref().map_or(1, crate::decide::Record::next_number);
+        let app = self.app.clone();
+        let capabilities = self.shared.capabilities.clone();
+        let begun = std::time::Instant::now();
+        let rendered = tokio::task::spawn_blocking(move || {
+            target::render(&app, &snapshot, layers, upgrade, number as u32, &capabilities)
+        });
+        let rendered = rendered.await;
+        self.shared.metrics.render_took(begun.elapsed());
+        let mut content = match rendered {
+            Ok(content) => content?,
+            Err(panic) => return Err(Failure::new(Class::Bug, "Panic", format!("rendering {}: {panic}", short(revision)))),
+        };
+        content.source = source;
+        Ok(content)
+    }
+
+    async fn plan(&mut self, digest: String) {
+        let result = self.compare().await;
+        if let Ok(counts) = &result {
+            self.work.plan = Some(PlanStatus {
+                created: counts.created as i64,
+                changed: counts.changed as i64,
+                pruned: counts.pruned as i64,
+                digest: digest.clone(),
+            });
+        }
+        let next = match &result {
+            Err(failure) if failure.class == Class::Transient => now() + backoff(self.policy.backoff, 1),
+            // Someone else's object, a missing right, a missing CRD: it may be mended outside git.
+            _ => now() + self.policy.interval.max(10_000),
+        };
+        if let Err(failure) = &result {
+            tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
+            self.events.warn(&failure.reason, &failure.message).await;
+        }
+        self.facts.plan = Some(PlanFact { digest, result, next });
+    }
+
+    /// What applying the head would change, by dry run where there is something to change.
+    async fn compare(&mut self) -> Result<Counts, Failure> {
+        let content = self.work.content.clone().ok_or_else(|| Failure::new(Class::Bug, "NoContent", "nothing was rendered"))?;
+        let release = content.release(&self.app);
+        let desired = super::stages::desired(&self.shared, &release, &self.app.id()).await?;
+        let previous = match self.record.as_ref().and_then(|record| record.deployed().map(|entry| entry.number)) {
+            Some(number) => self.released(number).await?,
+            None => Arc::default(),
+        };
+        for gvk in kinds(&desired) {
+            self.watch(&gvk).await?;
+        }
+        let mut counts = Counts::default();
+        for object in &desired {
+            match self.compare_one(object, &desired, &previous).await? {
+                Some(true) => counts.created += 1,
+                Some(false) => counts.changed += 1,
+                None => {}
+            }
+        }
+        let gone = |old: &&Object| !desired.iter().any(|new| new.reference.same_object(&old.reference));
+        counts.pruned = if self.app.spec.sync.prune { previous.iter().filter(gone).count() } else { 0 };
+        Ok(counts)
+    }
+
+    /// `Some(true)`: it would be created; `Some(false)`: changed; `None`: nothing.
+    async fn compare_one(&mut self, object: &Object, desired: &[Object], previous: &[Object]) -> Result<Option<bool>, Failure> {
+        let known = self.shared.watches.get(&object.reference);
+        let before = previous.iter().find(|old| old.reference.same_object(&object.reference));
+        let Some(live) = known else {
+            return self.compare_unwatched(object, desired).await.map(Some);
+        };
+        if before.is_some_and(|old| old.json == object.json) && self.work.clean.get(&object.reference) == Some(&live.fingerprint) {
+            return Ok(None);
+        }
+        if live.owner.as_deref() != Some(&self.app.id()) {
+            self.check_owner(object).await?;
+        }
+        let force = self.app.spec.sync.force_conflicts;
+        let dry = self.shared.cluster.apply(&object.reference, &object.json, true, force).await;
+        let dry = dry.map_err(|error| super::stages::refused(object, &error))?;
+        let same = object::digest::drift_fingerprint(&dry.object) == live.fingerprint;
+        Ok((!same).then_some(false))
+    }
+
+    /// No watch knows it: it does not exist, or somebody made it without Helm's label.
+    async fn compare_unwatched(&mut self, object: &Object, desired: &[Object]) -> Result<bool, Failure> {
+        match self.shared.cluster.get(&object.reference).await {
+            Ok(live) => {
+                self.owned(object, &live)?;
+                Ok(false)
+            }
+            // The kind may come with a CRD of the same release: then it is planned from the text.
+            Err(error) if error.reason == "NoKindMatch" && !defines(desired, &object.reference.gvk) => {
+                let mut failure = super::stages::refused(object, &error);
+                failure.reason = "UnknownKind".into();
+                Err(failure)
+            }
+            Err(error) if error.is_not_found() => Ok(true),
+            Err(error) => Err(error.failure(&format!("reading {}", object.reference))),
+        }
+    }
+
+    async fn check_owner(&self, object: &Object) -> Result<(), Failure> {
+        match self.shared.cluster.get(&object.reference).await {
+            Ok(live) => self.owned(object, &live),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error.failure(&format!("reading {}", object.reference))),
+        }
+    }
+
+    fn owned(&self, object: &Object, live: &serde_json::Value) -> Result<(), Failure> {
+        let release = ownership::Release { name: self.app.release.clone(), namespace: self.app.target_namespace.clone() };
+        ownership::check(live, &release).map_err(|why| {
+            Failure::new(Class::Conflict, "OwnedByAnother", ownership::conflict_text(&object.reference, &why))
+        })
+    }
+
+    /// The objects of a release, as they are applied.
+    pub(super) async fn released(&mut self, number: u64) -> Result<Arc<Vec<Object>>, Failure> {
+        if let Some((known, objects)) = &self.work.objects
+            && *known == number
+        {
+            return Ok(objects.clone());
+        }
+        let held = self.records.get(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
+        let Some(held) = held else { return Ok(Arc::default()) };
+        let objects = Arc::new(super::stages::desired(&self.shared, &held.release, &self.app.id()).await?);
+        self.work.objects = Some((number, objects.clone()));
+        Ok(objects)
+    }
+
+    pub(super) async fn watch(&self, gvk: &Gvk) -> Result<(), Failure> {
+        match self.shared.watches.ensure(gvk).await {
+            Ok(()) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error.failure(&format!("watching {gvk}"))),
+        }
+    }
+
+    async fn observe(&mut self, number: u64) {
+        let fact = match self.assess(number).await {
+            Ok(fact) => fact,
+            Err(failure) if failure.class == Class::Transient => HealthFact::Progressing(failure.message),
+            Err(failure) => HealthFact::Failed(failure),
+        };
+        self.facts.health = Some(fact);
+    }
+
+    async fn assess(&mut self, number: u64) -> Result<HealthFact, Failure> {
+        let objects = self.attempt_objects(number).await?;
+        for gvk in kinds(&objects) {
+            self.watch(&gvk).await?;
+        }
+        let closer = std::mem::take(&mut self.work.closer);
+        let mut waiting = Vec::new();
+        for object in objects.iter() {
+            let health = match self.shared.watches.get(&object.reference) {
+                Some(observed) => observed.health,
+                None => self.look(&object.reference).await?,
+            };
+            if health.is_ready() {
+                continue;
+            }
+            if let State::Failed { lasting: true } = health.state {
+                return Ok(HealthFact::Failed(unhealthy(&object.reference, &health)));
+            }
+            if closer && let Some(failure) = self.trouble(&object.reference).await? {
+                return Ok(HealthFact::Failed(failure));
+            }
+            waiting.push(format!("{}: {}", object.reference, health.message));
+        }
+        if waiting.is_empty() {
+            return Ok(HealthFact::Ready);
+        }
+        let more = waiting.len().saturating_sub(3);
+        let mut text = waiting.into_iter().take(3).collect::<Vec<_>>().join("; ");
+        if more > 0 {
+            text = format!("{text}; and {more} more");
+        }
+        Ok(HealthFact::Progressing(text))
+    }
+
+    async fn look(&self, reference: &ObjectRef) -> Result<health::Health, Failure> {
+        match self.shared.cluster.get(reference).await {
+            Ok(live) => Ok(health::assess(&live, Some(jiff::Timestamp::now()))),
+            Err(error) if error.is_not_found() => {
+                Ok(health::Health { state: State::Progressing, reason: "NotFound".into(), message: "it does not exist (any more)".into() })
+            }
+            Err(error) => Err(error.failure(&format!("reading {reference}"))),
+        }
+    }
+
+    /// The lasting trouble of a workload's Pods, which its own status tells late or never.
+    async fn trouble(&self, reference: &ObjectRef) -> Result<Option<Failure>, Failure> {
+        let doing = format!("looking at the Pods of {reference}");
+        if !["Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet"].contains(&reference.gvk.kind.as_str()) {
+            return Ok(None);
+        }
+        let live = self.shared.cluster.get(reference).await.map_err(|error| error.failure(&doing))?;
+        let labels = live["spec"]["selector"]["matchLabels"].as_object().cloned().unwrap_or_default();
+        let selector: Vec<String> = labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect();
+        if selector.is_empty() {
+            return Ok(None);
+        }
+        let pods = |version: &str, kind: &str| ObjectRef { gvk: Gvk::new(version, kind), namespace: reference.namespace.clone(), name: String::new() };
+        let selector = selector.join(",");
+        let mut owned = self.shared.cluster.list(&pods("v1", "Pod"), &selector).await.map_err(|error| error.failure(&doing))?;
+        if reference.gvk.kind == "Deployment" {
+            let sets = self.shared.cluster.list(&pods("apps/v1", "ReplicaSet"), &selector).await;
+            owned.extend(sets.map_err(|error| error.failure(&doing))?);
+        }
+        let dependents: Vec<&serde_json::Value> = owned.iter().collect();
+        let target = health::Target { reference, live: Some(&live), dependents: &dependents };
+        let report = health::sum(&[target], Some(jiff::Timestamp::now()));
+        Ok(report.failure.map(|failure| {
+            let shown = failure.shown_by.as_ref().map(|pod| format!(" ({pod})")).unwrap_or_default();
+            let mut found = unhealthy(&failure.reference, &failure.health);
+            found.message.push_str(&shown);
+            found
+        }))
+    }
+
+    async fn check_drift(&mut self, number: u64) {
+        let found = match self.drift(number).await {
+            Ok(found) => found,
+            Err(failure) => {
+                let at = now() + backoff(self.policy.backoff, 2);
+                self.facts.drift = Some(Drift::Unknown(failure, at));
+                return;
+            }
+        };
+        self.work.drifted = found.iter().map(|(reference, _)| reference.clone()).collect();
+        let text: Vec<String> = found.into_iter().map(|(reference, what)| format!("{reference} {what}")).collect();
+        self.facts.drift = Some(if text.is_empty() { Drift::None } else { Drift::Found(text.join(", ")) });
+    }
+
+    async fn drift(&mut self, number: u64) -> Result<Vec<(ObjectRef, String)>, Failure> {
+        let objects = self.released(number).await?;
+        for gvk in kinds(&objects) {
+            self.watch(&gvk).await?;
+        }
+        let mut found = Vec::new();
+        for object in objects.iter() {
+            let Some(live) = self.shared.watches.get(&object.reference) else {
+                match self.shared.cluster.get(&object.reference).await {
+                    Ok(_) => found.push((object.reference.clone(), "lost Helm's label".into())),
+                    Err(error) if error.is_not_found() => found.push((object.reference.clone(), "was deleted".into())),
+                    Err(error) => return Err(error.failure(&format!("reading {}", object.reference))),
+                }
+                continue;
+            };
+            if self.work.clean.get(&object.reference) == Some(&live.fingerprint) {
+                continue;
+            }
+            let dry = self.shared.cluster.apply(&object.reference, &object.json, true, true).await;
+            let dry = dry.map_err(|error| super::stages::refused(object, &error))?;
+            if object::digest::drift_fingerprint(&dry.object) == live.fingerprint {
+                self.work.clean.insert(object.reference.clone(), live.fingerprint);
+            } else {
+                found.push((object.reference.clone(), format!("was changed{}", by_whom(&dry.object))));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Whether a CRD among the objects defines the kind.
+fn defines(objects: &[Object], gvk: &Gvk) -> bool {
+    objects.iter().any(|object| {
+        let spec = &object.json["spec"];
+        object.reference.gvk.kind == "CustomResourceDefinition" && spec["group"] == gvk.group.as_str() && spec["names"]["kind"] == gvk.kind.as_str()
+    })
+}
+
+/// Who else holds fields of the object, the latest first.
+fn by_whom(object: &serde_json::Value) -> String {
+    let managers = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let others = managers.iter().filter(|m| m["manager"] != crate::cluster::MANAGER && m["subresource"].is_null());
+    let latest = others.max_by_key(|m| m["time"].as_str().unwrap_or_default().to_owned());
+    latest.and_then(|m| Some(format!(" by {}", m["manager"].as_str()?))).unwrap_or_default()
+}
+
+fn unhealthy(reference: &ObjectRef, health: &health::Health) -> Failure {
+    Failure::new(Class::Unhealthy, &health.reason, format!("{reference}: {}", health.message))
+}
+
+/// The kinds of a set, each once.
+pub(super) fn kinds(objects: &[Object]) -> Vec<Gvk> {
+    let kinds: BTreeMap<&Gvk, ()> = objects.iter().map(|object| (&object.reference.gvk, ())).collect();
+    kinds.into_keys().cloned().collect()
+}
+
+fn jitter(id: &str, span: Millis) -> Millis {
+    let sum = id.bytes().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    if span <= 0 { 0 } else { (sum % span as u64) as Millis }
+}
+
+fn source_failure(error: &sources::SourceError) -> Failure {
+    let class = match error.class() {
+        sources::Class::Transient => Class::Transient,
+        sources::Class::Denied => Class::Denied,
+        _ => Class::Config,
+    };
+    Failure::new(class, error.reason(), error.to_string())
+}

@@ -1,0 +1,202 @@
+//! What people see: the status, derived from the record and the decision. It is never set by hand.
+
+use crate::{
+    app::{App, Condition, EnvironmentStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
+    decide::{Counts, Decision, Entry, Facts, Failure, Op, Phase, Record, Step, Why},
+};
+
+/// What the status tells beside what decisions read.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The head's commit.
+    pub source: Option<SourceStatus>,
+    /// The last plan that changed something.
+    pub plan: Option<PlanStatus>,
+    /// The last test results.
+    pub tests: Option<TestsStatus>,
+}
+
+/// The status.
+pub fn derive(app: &App, record: Option<&Record>, facts: &Facts, seen: &Seen, decision: &Decision, now: &str) -> EnvironmentStatus {
+    let empty = Record::default();
+    let record = record.unwrap_or(&empty);
+    let last = record.last();
+    let revision = |entry: &Entry| entry.mark.as_ref().map(|mark| mark.revision.clone()).filter(|r| !r.is_empty());
+    let good = record.last_good();
+    let mut status = EnvironmentStatus {
+        observed_generation: (app.generation > 0).then_some(app.generation),
+        revision: record.deployed().and_then(revision).map(|r| short(&r)),
+        source: seen.source.clone(),
+        attempted_revision: record.entries.iter().rev().filter(|e| !is_rollback(e)).find_map(revision),
+        last_good_revision: good.and_then(revision),
+        release: last.map(|entry| ReleaseStatus {
+            name: app.release.clone(),
+            namespace: app.target_namespace.clone(),
+            number: entry.number as i64,
+            status: word(entry).into(),
+            display: format!("{}.v{}", app.release, entry.number),
+        }),
+        plan: seen.plan.clone(),
+        tests: seen.tests.clone(),
+        conditions: Vec::new(),
+    };
+    let head = facts.head.as_ref().and_then(|head| head.commit.as_ref().ok()).map(|c| short(c)).unwrap_or_default();
+    status.conditions = conditions(app, record, seen, decision, &head);
+    for condition in &mut status.conditions {
+        condition.last_transition_time = now.into();
+        condition.observed_generation = status.observed_generation;
+    }
+    status
+}
+
+/// Takes over the transition times of conditions whose status did not change.
+pub fn keep_times(status: &mut EnvironmentStatus, before: &EnvironmentStatus) {
+    for condition in &mut status.conditions {
+        if let Some(old) = before.conditions.iter().find(|old| old.type_ == condition.type_ && old.status == condition.status) {
+            condition.last_transition_time = old.last_transition_time.clone();
+        }
+    }
+}
+
+fn is_rollback(entry: &Entry) -> bool {
+    matches!(entry.mark.as_ref().map(|mark| mark.op), Some(Op::Rollback { .. }))
+}
+
+/// Twelve characters name a commit well enough for people.
+pub fn short(commit: &str) -> String {
+    commit.chars().take(12).collect()
+}
+
+fn word(entry: &Entry) -> &'static str {
+    match (entry.phase, entry.mark.as_ref().map(|mark| mark.op)) {
+        (Phase::Open, Some(Op::Install)) => "pending-install",
+        (Phase::Open, Some(Op::Rollback { .. })) => "pending-rollback",
+        (Phase::Open, Some(Op::Uninstall { .. })) => "uninstalling",
+        (Phase::Open, _) => "pending-upgrade",
+        (Phase::Deployed, _) => "deployed",
+        (Phase::Superseded, _) => "superseded",
+        (Phase::Failed, _) => "failed",
+        (Phase::Uninstalled, _) => "uninstalled",
+    }
+}
+
+fn condition(type_: &str, status: bool, reason: &str, message: impl Into<String>) -> Condition {
+    let status = if status { "True" } else { "False" };
+    Condition { type_: type_.into(), status: status.into(), reason: reason.into(), message: message.into(), ..Default::default() }
+}
+
+fn conditions(app: &App, record: &Record, seen: &Seen, decision: &Decision, head: &str) -> Vec<Condition> {
+    let (ready, reason, message) = ready(app, record, decision, head);
+    let stalled = match decision {
+        Decision::Wait { why, .. } => stalled(why),
+        Decision::Do(_) => None,
+    };
+    let working = matches!(decision, Decision::Do(_) | Decision::Wait { why: Why::Health(_) | Why::Retry(_), .. });
+    let mut list = vec![condition("Ready", ready, &reason, message.clone())];
+    let progress = if working { ("Progressing", message.clone()) } else { (reason.as_str(), "nothing is under way".into()) };
+    list.push(condition("Reconciling", working, progress.0, progress.1));
+    list.push(match &stalled {
+        Some(failure) => condition("Stalled", true, &failure.reason, failure.message.clone()),
+        None => condition("Stalled", false, "NotStalled", "no help is needed"),
+    });
+    let deployed = record.last().is_some_and(|entry| entry.phase == Phase::Deployed);
+    if record.last().is_some() {
+        let (reason, text) = if deployed { ("Healthy", "all objects of the release are ready".to_owned()) } else { (reason.as_str(), message) };
+        list.push(condition("Healthy", deployed, reason, text));
+    }
+    if let Some(tests) = &seen.tests {
+        let failed: Vec<&str> = tests.results.iter().filter(|t| t.phase != "Succeeded").map(|t| t.name.as_str()).collect();
+        list.push(match failed.as_slice() {
+            [] => condition("TestsPassed", true, "TestsPassed", format!("{} tests passed", tests.summary)),
+            names => condition("TestsPassed", false, "TestsFailed", format!("failed: {}", names.join(", "))),
+        });
+    }
+    if let Some(entry) = record.last().filter(|entry| is_rollback(entry) && entry.phase == Phase::Deployed) {
+        let why = record.entries.iter().rev().skip(1).find_map(|e| Some((e.number, e.mark.as_ref()?.failure.clone()?)));
+        let condemned = record.memory.condemned.last().map(|c| (0, c.failure.clone()));
+        let text = match (why, condemned, &record.memory.hold) {
+            (_, _, Some(hold)) => format!("release {} was put back by hand", hold.number),
+            (Some((number, failure)), _, _) => format!("release {number} failed and was rolled back: {}", failure.message),
+            (None, Some((_, failure)), _) => format!("rolled back: {}", failure.message),
+            (None, None, None) => format!("release {} was put back", entry.number),
+        };
+        list.push(condition("RolledBack", true, "RolledBack", text));
+    } else if deployed {
+        list.push(condition("RolledBack", false, "NotRolledBack", "the release is what was asked for"));
+    }
+    list
+}
+
+fn ready(app: &App, record: &Record, decision: &Decision, head: &str) -> (bool, String, String) {
+    let name = |number: u64| format!("{}.v{number}", app.release);
+    let failure = |failure: &Failure| (false, failure.reason.clone(), failure.message.clone());
+    match decision {
+        Decision::Do(step) => working(record, step, head),
+        Decision::Wait { why, .. } => match why {
+            Why::InSync { number } => (true, "InSync".into(), format!("{} is {head}, healthy and tested", name(*number))),
+            Why::Suspended => (false, "Suspended".into(), "suspended: nothing is changed until it is resumed".into()),
+            Why::AwaitingSync(Counts { created, changed, pruned }) => (
+                false,
+                "AwaitingSync".into(),
+                format!("{head} would create {created}, change {changed} and delete {pruned} objects; say `windlass sync {}` to apply it", app.name),
+            ),
+            Why::Held { number } => (
+                true,
+                "Held".into(),
+                format!("release {number} is held by hand; `windlass resume {}` or a new commit ends that", app.name),
+            ),
+            Why::Condemned(f) => (
+                false,
+                f.reason.clone(),
+                format!("{head} failed and is not tried again until the branch moves or `windlass retry {}`: {}", app.name, f.message),
+            ),
+            Why::Health(what) => (false, "Progressing".into(), format!("waiting until healthy: {what}")),
+            Why::Retry(f) => (false, f.reason.clone(), format!("trying again soon: {}", f.message)),
+            Why::RollbackFailed(f) => (
+                false,
+                "RollbackFailed".into(),
+                format!("the rollback failed and is not tried again: {}; mend the cause, then `windlass retry {}`", f.message, app.name),
+            ),
+            Why::Busy { number } => (false, "OtherToolBusy".into(), format!("release {number} is being worked on by another tool")),
+            Why::Drifted(what) => (app.spec.sync.self_heal, "Drifted".into(), format!("live differs from the release: {what}")),
+            Why::Source(f) | Why::Render(f) | Why::Plan(f) | Why::Failed(f) | Why::DriftUnknown(f) => failure(f),
+        },
+    }
+}
+
+fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
+    let settled = record.last().is_some_and(|entry| entry.phase == Phase::Deployed);
+    let (reason, text) = match step {
+        Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::CheckDrift { .. } => {
+            return (settled, if settled { "InSync" } else { "Progressing" }.into(), format!("looking at {}", if head.is_empty() { "the branch" } else { head }));
+        }
+        Step::Repair { .. } => ("Repairing", "putting back what was changed by hand".to_owned()),
+        Step::Open { op: Op::Rollback { to, .. }, .. } => ("RollingBack", format!("going back to release {to}")),
+        Step::Open { op: Op::Uninstall { .. }, .. } => ("Uninstalling", "removing the release".to_owned()),
+        Step::Open { revision, .. } => ("Progressing", format!("releasing {}", short(revision))),
+        Step::Run { number, stage } | Step::Advance { number, stage } => ("Progressing", format!("release {number}: {stage:?}")),
+        Step::Observe { number } => ("Progressing", format!("release {number}: looking at its health")),
+        Step::Fail { failure, .. } => return (false, failure.reason.clone(), failure.message.clone()),
+        Step::CountTry { failure, .. } => return (false, failure.reason.clone(), format!("trying again: {}", failure.message)),
+        Step::Close { number } => ("Progressing", format!("release {number}: closing")),
+        Step::Remember(_) => ("Progressing", "noting what must not be forgotten".to_owned()),
+        Step::Release => ("Uninstalled", "the release is gone".to_owned()),
+    };
+    (false, reason.into(), text)
+}
+
+/// Whether nothing moves without a person (or without something outside changing).
+fn stalled(why: &Why) -> Option<Failure> {
+    match why {
+        Why::Source(f) | Why::Render(f) | Why::Plan(f) | Why::Condemned(f) | Why::RollbackFailed(f) => Some(f.clone()),
+        _ => None,
+    }
+}
+
+/// Whether a decision is worth telling: short reading steps are not, or an idle environment would write its status at each poll.
+pub fn worth_telling(decision: &Decision) -> bool {
+    match decision {
+        Decision::Wait { .. } => true,
+        Decision::Do(step) => matches!(step, Step::Open { .. } | Step::Fail { .. }),
+    }
+}

@@ -1,0 +1,331 @@
+//! What a user writes: the custom resource `Environment`, from which the CRD in `manifests/` is generated.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::status::EnvironmentStatus;
+
+/// One chart, followed from one branch of a git repository, released as one Helm release in one namespace.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[kube(
+    group = "windlass.dev",
+    version = "v1alpha1",
+    kind = "Environment",
+    plural = "environments",
+    shortname = "env",
+    category = "windlass",
+    namespaced,
+    status = "EnvironmentStatus",
+    derive = "PartialEq",
+    printcolumn(name = "Branch", type_ = "string", json_path = ".spec.source.git.branch"),
+    printcolumn(name = "Revision", type_ = "string", json_path = ".status.revision"),
+    printcolumn(name = "Release", type_ = "string", json_path = ".status.release.display"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Tests", type_ = "string", json_path = ".status.tests.summary"),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[allow(clippy::duplicated_attributes)] // each printcolumn repeats the same keys
+pub struct EnvironmentSpec {
+    /// Where the chart comes from.
+    pub source: SourceSpec,
+    /// The Helm release that the chart becomes.
+    #[serde(default)]
+    pub release: ReleaseSpec,
+    /// Values on top of the chart's own: files, then keys of ConfigMaps and Secrets, then inline.
+    #[serde(default)]
+    pub values: ValuesSpec,
+    /// When and how the cluster is brought to what git says.
+    #[serde(default)]
+    pub sync: SyncSpec,
+    /// How long a release may take to become healthy.
+    #[serde(default)]
+    pub health: HealthSpec,
+    /// The tests that run after every release.
+    #[serde(default)]
+    pub tests: TestsSpec,
+    /// What happens when a release fails.
+    #[serde(default)]
+    pub rollback: RollbackSpec,
+    /// Whether each revision is linted before it is planned.
+    #[serde(default)]
+    pub lint: LintMode,
+    /// What becomes of the release when this Environment is deleted.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+    /// While true nothing is changed; what is under way is finished first.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// Where the chart comes from.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceSpec {
+    /// A branch of a git repository.
+    pub git: GitSourceSpec,
+}
+
+/// A branch of a git repository.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct GitSourceSpec {
+    /// The repository: `https://…`, `ssh://…`, `git@host:path` or `file://…`.
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^(https?|ssh|file)://.+$|^[^@/ ]+@[^:/ ]+:.+$')").message("must be an https://, ssh://, file:// or user@host:path address"))]
+    pub url: String,
+    /// The branch to follow.
+    #[schemars(length(min = 1))]
+    pub branch: String,
+    /// The chart's folder in the repository.
+    #[serde(default = "default_path")]
+    #[schemars(length(max = 256))]
+    #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.split('/').exists(p, p == '..')").message("must be a relative path without '..'"))]
+    pub path: String,
+    /// How often the branch is looked at, for example `1m`.
+    #[serde(default = "default_interval")]
+    #[schemars(regex(pattern = r"^([0-9]+ ?(ms|msec|s|sec|second|seconds|m|min|minute|minutes|h|hr|hour|hours|d|day|days|w|week|weeks) ?)+$"))]
+    pub interval: String,
+    /// A Secret in the Environment's namespace with the credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<LocalRef>,
+    /// How many commits are fetched; 0 fetches all.
+    #[serde(default = "default_depth")]
+    #[schemars(range(min = 0))]
+    pub depth: i32,
+    /// Whether submodules are fetched too.
+    #[serde(default)]
+    pub submodules: bool,
+}
+
+/// The name of an object in the Environment's namespace.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+pub struct LocalRef {
+    /// Its name.
+    #[schemars(length(min = 1))]
+    pub name: String,
+}
+
+/// The Helm release that the chart becomes.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseSpec {
+    /// The release's name; the Environment's own name where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 53), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("a release cannot be renamed: make another Environment"))]
+    pub name: Option<String>,
+    /// The namespace it goes to; the Environment's own where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("a release cannot change its namespace: make another Environment"))]
+    pub namespace: Option<String>,
+    /// Whether a missing namespace is created.
+    #[serde(default)]
+    pub create_namespace: bool,
+    /// How many release records are kept.
+    #[serde(default = "default_history_limit")]
+    #[schemars(range(min = 2))]
+    pub history_limit: i32,
+    /// How long one operation (apply, a hook) may take, for example `5m`.
+    #[serde(default = "default_timeout")]
+    pub timeout: String,
+}
+
+/// Values on top of the chart's own, in this order: files, from, inline.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ValuesSpec {
+    /// Files of the repository, relative to the chart's folder (or to the repository's top with a leading `/`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Keys of ConfigMaps and Secrets that hold YAML.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from: Vec<ValuesFrom>,
+    /// Values written here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "any_object")]
+    pub inline: BTreeMap<String, serde_json::Value>,
+}
+
+/// One key of a ConfigMap or Secret.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ValuesFrom {
+    /// `ConfigMap` or `Secret`.
+    pub kind: ValuesFromKind,
+    /// The object's name, in the Environment's namespace.
+    pub name: String,
+    /// The key that holds YAML.
+    #[serde(default = "default_values_key")]
+    pub key: String,
+    /// Whether a missing object or key is passed over.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+/// What holds values.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum ValuesFromKind {
+    /// A ConfigMap.
+    ConfigMap,
+    /// A Secret.
+    Secret,
+}
+
+/// When and how the cluster is brought to what git says.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncSpec {
+    /// `Auto` applies each new revision; `Manual` plans, shows, and waits for `windlass sync`.
+    #[serde(default)]
+    pub mode: SyncMode,
+    /// Whether objects that left the chart are deleted.
+    #[serde(default = "yes")]
+    pub prune: bool,
+    /// Whether changes made by hand are taken back.
+    #[serde(default = "yes")]
+    pub self_heal: bool,
+    /// Another release's or tool's fields are taken over instead of reported as a conflict.
+    #[serde(default)]
+    pub force_conflicts: bool,
+    /// How transient failures are tried again.
+    #[serde(default)]
+    pub retry: RetrySpec,
+}
+
+/// When a new revision is applied.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum SyncMode {
+    /// At once.
+    #[default]
+    Auto,
+    /// When a person says so.
+    Manual,
+}
+
+/// How transient failures (a refused connection, a conflict, a 5xx) are tried again.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RetrySpec {
+    /// How many times.
+    #[serde(default = "default_retry_limit")]
+    #[schemars(range(min = 0, max = 100))]
+    pub limit: i32,
+    /// The first pause; each further one is twice as long, with jitter, up to five minutes.
+    #[serde(default = "default_backoff")]
+    pub backoff: String,
+}
+
+/// How long a release may take to become healthy.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+pub struct HealthSpec {
+    /// For example `5m`.
+    #[serde(default = "default_timeout")]
+    pub timeout: String,
+}
+
+/// The tests that run after every release.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+pub struct TestsSpec {
+    /// Whether they run.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// How long each may take.
+    #[serde(default = "default_timeout")]
+    pub timeout: String,
+    /// Jobs of the release, by name, that count as tests beside the chart's own test hooks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<String>,
+}
+
+/// What happens when a release fails.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RollbackSpec {
+    /// Whether the last good release is put back.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// What becomes of a first release that fails.
+    #[serde(default)]
+    pub first_install: FirstInstall,
+}
+
+/// What becomes of a first release that fails.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum FirstInstall {
+    /// It is taken away again.
+    #[default]
+    Remove,
+    /// It stays, for a look.
+    Keep,
+}
+
+/// Whether each revision is linted before it is planned.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum LintMode {
+    /// Not at all.
+    #[default]
+    Off,
+    /// Findings are shown.
+    Warn,
+    /// Errors and warnings refuse the revision.
+    Strict,
+}
+
+/// What becomes of the release when its Environment is deleted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum DeletionPolicy {
+    /// It is uninstalled.
+    #[default]
+    Uninstall,
+    /// It stays, as a release that helm goes on with.
+    Orphan,
+}
+
+macro_rules! defaults_from_serde {
+    ($($type:ty),*) => {$(
+        impl Default for $type {
+            fn default() -> Self {
+                serde_json::from_value(serde_json::json!({})).expect("every field of it has a default")
+            }
+        }
+    )*};
+}
+defaults_from_serde!(ReleaseSpec, SyncSpec, RetrySpec, HealthSpec, TestsSpec, RollbackSpec);
+
+fn yes() -> bool {
+    true
+}
+fn default_path() -> String {
+    ".".into()
+}
+fn default_interval() -> String {
+    "1m".into()
+}
+fn default_depth() -> i32 {
+    1
+}
+fn default_history_limit() -> i32 {
+    10
+}
+fn default_timeout() -> String {
+    "5m".into()
+}
+fn default_retry_limit() -> i32 {
+    5
+}
+fn default_backoff() -> String {
+    "5s".into()
+}
+fn default_values_key() -> String {
+    "values.yaml".into()
+}
+
+/// A free-form object: the API server keeps whatever stands in it.
+fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true })
+}

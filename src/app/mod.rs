@@ -1,0 +1,145 @@
+//! What the user wrote, and what it means once it is validated: after [`App::resolve`] nothing in it can be wrong.
+
+mod crd;
+mod status;
+
+pub use crd::*;
+pub use status::*;
+
+use std::time::Duration;
+
+/// An Environment, validated: durations parsed, defaults resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct App {
+    /// Namespace of the Environment object (or of the file's metadata).
+    pub namespace: String,
+    /// Name of the Environment.
+    pub name: String,
+    /// `metadata.generation`; 0 for a file.
+    pub generation: i64,
+    /// The object is being deleted.
+    pub deleting: bool,
+    /// It already holds back its deletion until the release is gone.
+    pub finalizer: bool,
+    /// `metadata.uid`; empty for a file.
+    pub uid: String,
+    /// The spec as written.
+    pub spec: EnvironmentSpec,
+    /// The release's name.
+    pub release: String,
+    /// The release's namespace.
+    pub target_namespace: String,
+    /// How often the branch is looked at.
+    pub interval: Duration,
+    /// How long one apply or hook may take.
+    pub timeout: Duration,
+    /// How long the release may take to become healthy.
+    pub health_timeout: Duration,
+    /// How long one test may take.
+    pub test_timeout: Duration,
+    /// The first pause after a transient failure.
+    pub backoff: Duration,
+    /// What people asked for, by annotation.
+    pub requests: Requests,
+}
+
+/// What people asked for: each a token (a time, usually) that is acted upon once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Requests {
+    /// `windlass.dev/sync`: look at the branch now; in `Manual` mode, apply what is planned.
+    pub sync: Option<String>,
+    /// `windlass.dev/retry`: try a condemned or stalled revision once more.
+    pub retry: Option<String>,
+    /// `windlass.dev/rollback`: `NUMBER@TOKEN`: go back to that release and hold there.
+    pub rollback: Option<String>,
+    /// `windlass.dev/resume`: let go of a release held by hand.
+    pub resume: Option<String>,
+    /// `windlass.dev/suspend: "true"`, beside `spec.suspend`.
+    pub suspend: bool,
+}
+
+/// Annotations by which people ask.
+pub const SYNC: &str = "windlass.dev/sync";
+/// See [`Requests::retry`].
+pub const RETRY: &str = "windlass.dev/retry";
+/// See [`Requests::rollback`].
+pub const ROLLBACK: &str = "windlass.dev/rollback";
+/// See [`Requests::resume`].
+pub const RESUME: &str = "windlass.dev/resume";
+/// See [`Requests::suspend`].
+pub const SUSPEND: &str = "windlass.dev/suspend";
+/// The finalizer that lets a release be uninstalled before its Environment goes.
+pub const FINALIZER: &str = "windlass.dev/release";
+
+/// What is wrong with an Environment: the field and what to write instead.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("spec.{field}: {problem}")]
+pub struct SpecError {
+    /// The field's path below `spec`.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl App {
+    /// Validates an Environment.
+    ///
+    /// # Errors
+    /// The first field that cannot be meant, named.
+    pub fn resolve(env: &Environment) -> Result<App, SpecError> {
+        let meta = &env.metadata;
+        let spec = env.spec.clone();
+        let name = meta.name.clone().unwrap_or_default();
+        let namespace = meta.namespace.clone().unwrap_or_else(|| "default".into());
+        let release = spec.release.name.clone().unwrap_or_else(|| name.clone());
+        if release.len() > 53 {
+            return Err(SpecError {
+                field: "release.name".into(),
+                problem: format!("\"{release}\" has {} characters; Helm allows 53. Set a shorter one", release.len()),
+            });
+        }
+        let annotation = |key: &str| meta.annotations.as_ref().and_then(|a| a.get(key)).cloned();
+        Ok(App {
+            target_namespace: spec.release.namespace.clone().unwrap_or_else(|| namespace.clone()),
+            interval: duration("source.git.interval", &spec.source.git.interval, Duration::from_secs(1))?,
+            timeout: duration("release.timeout", &spec.release.timeout, Duration::from_secs(1))?,
+            health_timeout: duration("health.timeout", &spec.health.timeout, Duration::from_secs(1))?,
+            test_timeout: duration("tests.timeout", &spec.tests.timeout, Duration::from_secs(1))?,
+            backoff: duration("sync.retry.backoff", &spec.sync.retry.backoff, Duration::from_millis(10))?,
+            generation: meta.generation.unwrap_or(0),
+            deleting: meta.deletion_timestamp.is_some(),
+            finalizer: meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
+            uid: meta.uid.clone().unwrap_or_default(),
+            requests: Requests {
+                sync: annotation(SYNC),
+                retry: annotation(RETRY),
+                rollback: annotation(ROLLBACK),
+                resume: annotation(RESUME),
+                suspend: annotation(SUSPEND).as_deref() == Some("true"),
+            },
+            namespace,
+            name,
+            release,
+            spec,
+        })
+    }
+
+    /// `namespace/name`: how logs, metrics and people call it.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// Whether nothing may be changed now.
+    pub fn suspended(&self) -> bool {
+        self.spec.suspend || self.requests.suspend
+    }
+}
+
+fn duration(field: &str, text: &str, least: Duration) -> Result<Duration, SpecError> {
+    let problem = match humantime::parse_duration(text) {
+        Ok(parsed) if parsed >= least => return Ok(parsed),
+        Ok(_) => format!("\"{text}\" is too short: at least {} is needed", humantime::format_duration(least)),
+        Err(error) => format!("\"{text}\" is not a duration ({error}): write it as 30s, 5m or 1h 30m"),
+    };
+    Err(SpecError { field: field.into(), problem })
+}

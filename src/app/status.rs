@@ -1,0 +1,126 @@
+//! What the agent tells about an Environment: derived from the record and the decision, never set by hand.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The status of an Environment.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct EnvironmentStatus {
+    /// The generation of the spec that this status speaks of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The revision that runs, shortened for the table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// The head of the branch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceStatus>,
+    /// The revision last attempted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempted_revision: Option<String>,
+    /// The revision that was last released, healthy and tested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_good_revision: Option<String>,
+    /// The release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseStatus>,
+    /// What the last plan changes or changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanStatus>,
+    /// The last test results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestsStatus>,
+    /// Ready, Reconciling, Stalled, Healthy, TestsPassed, RolledBack.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// The head of the branch.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SourceStatus {
+    /// The commit.
+    pub commit: String,
+    /// Its author.
+    pub author: String,
+    /// Its first line.
+    pub subject: String,
+    /// When it was committed, RFC 3339.
+    pub time: String,
+}
+
+/// The Helm release.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReleaseStatus {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its number, as `helm history` counts.
+    pub number: i64,
+    /// Its state, in Helm's words.
+    pub status: String,
+    /// `name.vN`, for the table.
+    pub display: String,
+}
+
+/// What a plan changes.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PlanStatus {
+    /// Objects to create.
+    pub created: i64,
+    /// Objects to change.
+    pub changed: i64,
+    /// Objects to delete.
+    pub pruned: i64,
+    /// The digest of the plan.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+}
+
+/// The last test results.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TestsStatus {
+    /// `2/2` or `1/2`, for the table.
+    pub summary: String,
+    /// Each test.
+    pub results: Vec<TestStatus>,
+}
+
+/// One test's result.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TestStatus {
+    /// The Pod's or Job's name.
+    pub name: String,
+    /// `Succeeded`, `Failed` or `TimedOut`.
+    pub phase: String,
+    /// The tail of its log, or why there is none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// A condition as Kubernetes tools expect it.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// Its type, for example `Ready`.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// A word in CamelCase.
+    pub reason: String,
+    /// A sentence that a person can act on.
+    pub message: String,
+    /// When the status last changed, RFC 3339.
+    pub last_transition_time: String,
+    /// The generation that it speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+}

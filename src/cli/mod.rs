@@ -1,0 +1,153 @@
+//! The commands, a file each; this table names them.
+//!
+//! Flags, texts and exit codes of the engine's commands are Helm's, so that scripts need only the other name.
+
+#[cfg(feature = "agent")]
+mod agent;
+#[cfg(feature = "agent")]
+mod ask;
+mod chart_source;
+#[cfg(feature = "agent")]
+mod connection;
+#[cfg(feature = "agent")]
+pub mod crd;
+#[cfg(feature = "agent")]
+mod environments;
+mod create;
+mod goerror;
+mod host;
+mod lint;
+mod show;
+mod template;
+mod value_flags;
+
+pub use chart_source::load as load_chart;
+pub use host::LocalHost;
+
+use clap::{Args, Parser, Subcommand};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// What every command knows: the flags that stand before or after any of them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Global {
+    /// Namespace scope for this request
+    #[arg(short, long, global = true, value_name = "string")]
+    pub namespace: Option<String>,
+    /// Enable verbose output
+    #[arg(long, global = true)]
+    pub debug: bool,
+}
+
+impl Global {
+    /// The namespace: the flag, else `HELM_NAMESPACE`, else `default`.
+    pub fn namespace(&self) -> String {
+        let from_environment = || std::env::var("HELM_NAMESPACE").ok().filter(|name| !name.is_empty());
+        self.namespace.clone().or_else(from_environment).unwrap_or_else(|| "default".to_owned())
+    }
+}
+
+/// Hauls a cluster to what git says: real Helm releases, without Helm.
+#[derive(Parser, Debug)]
+#[command(name = "windlass", version, disable_help_subcommand = true, args_override_self = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Locally render templates
+    #[command(args_override_self = true)]
+    Template(template::Template),
+    /// Examine a chart for possible issues
+    Lint(lint::Lint),
+    /// Show information of a chart
+    Show(show::Show),
+    /// Create a new chart with the given name
+    Create(create::Create),
+    /// Follow Environments and bring the cluster to what git says
+    #[cfg(feature = "agent")]
+    Agent(agent::Agent),
+    /// Print the CustomResourceDefinition of Environments
+    #[cfg(feature = "agent")]
+    Crd(crd::Crd),
+    /// Look at the branch now and bring the cluster to it; in Manual mode, apply what is planned
+    #[cfg(feature = "agent")]
+    Sync(ask::Ask),
+    /// Try a revision again that failed before
+    #[cfg(feature = "agent")]
+    Retry(ask::Ask),
+    /// Go back to an earlier release and hold it
+    #[cfg(feature = "agent")]
+    Rollback(ask::Rollback),
+    /// Change nothing until resumed
+    #[cfg(feature = "agent")]
+    Suspend(ask::Ask),
+    /// Go on: end a suspension, and let go of a release held by hand
+    #[cfg(feature = "agent")]
+    Resume(ask::Ask),
+    /// Show Environments: what runs, whether it is ready, and why not
+    #[cfg(feature = "agent")]
+    Status(environments::Status),
+    /// Show an Environment's releases
+    #[cfg(feature = "agent")]
+    History(environments::History),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Template(command) => command.run(&cli.global),
+        Command::Lint(command) => command.run(&cli.global),
+        Command::Show(command) => command.run(),
+        Command::Create(command) => command.run(),
+        #[cfg(feature = "agent")]
+        Command::Agent(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Crd(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Sync(command) => command.run(ask::What::Sync, &cli.global),
+        #[cfg(feature = "agent")]
+        Command::Retry(command) => command.run(ask::What::Retry, &cli.global),
+        #[cfg(feature = "agent")]
+        Command::Rollback(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Suspend(command) => command.run(ask::What::Suspend, &cli.global),
+        #[cfg(feature = "agent")]
+        Command::Resume(command) => command.run(ask::What::Resume, &cli.global),
+        #[cfg(feature = "agent")]
+        Command::Status(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::History(command) => command.run(&cli.global),
+    };
+    match result {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("Error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command ends with: an exit code, or the text after `Error: `.
+pub type Outcome = Result<ExitCode, String>;
+
+/// Prints the notices as Helm's log does, on stderr.
+fn print_notices(log: &crate::chart::Log) {
+    for notice in &log.notices {
+        eprintln!("{notice}");
+    }
+}
+
+/// Writes to stdout; a reader that stops reading is no error.
+fn write_out(text: &[u8]) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write the output: {error}")),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}

@@ -1,0 +1,90 @@
+//! `windlass show`: Helm's `pkg/action/show.go`.
+
+use super::chart_source;
+use super::{Outcome, write_out};
+use crate::chart::{Chart, Log};
+use crate::yaml;
+use clap::{Args, Subcommand};
+
+/// Show information of a chart.
+#[derive(Args, Debug)]
+pub struct Show {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand, Debug)]
+enum Part {
+    /// Show all information of the chart
+    All(Reference),
+    /// Show the chart's definition
+    Chart(Reference),
+    /// Show the chart's values
+    Values(Reference),
+    /// Show the chart's README
+    Readme(Reference),
+    /// Show the chart's CRDs
+    Crds(Reference),
+}
+
+#[derive(Args, Debug)]
+struct Reference {
+    /// The chart's folder or archive
+    chart: String,
+}
+
+impl Show {
+    /// Runs the command.
+    pub fn run(&self) -> Outcome {
+        let (Part::All(reference)
+        | Part::Chart(reference)
+        | Part::Values(reference)
+        | Part::Readme(reference)
+        | Part::Crds(reference)) = &self.part;
+        let path = chart_source::locate(&reference.chart)?;
+        let mut log = Log::default();
+        let chart = chart_source::load(&path, &mut log);
+        super::print_notices(&log);
+        write_out(&self.text(&chart?))
+    }
+
+    fn text(&self, chart: &Chart) -> Vec<u8> {
+        let all = matches!(self.part, Part::All(_));
+        let mut out = Vec::new();
+        let line = |out: &mut Vec<u8>, text: &[u8]| {
+            out.extend_from_slice(text);
+            out.push(b'\n');
+        };
+        if all || matches!(self.part, Part::Chart(_)) {
+            line(&mut out, yaml::to_yaml(&chart.metadata.to_value()).as_bytes());
+        }
+        if all || matches!(self.part, Part::Values(_)) {
+            let values = chart.raw.iter().filter(|file| file.path == "values.yaml");
+            for (place, file) in values.enumerate() {
+                if all && place == 0 {
+                    line(&mut out, b"---");
+                }
+                line(&mut out, &file.bytes);
+            }
+        }
+        if all || matches!(self.part, Part::Readme(_)) {
+            let names = ["readme.md", "readme.txt", "readme"];
+            let readme = chart.files.iter().find(|file| names.iter().any(|name| file.path.eq_ignore_ascii_case(name)));
+            if let Some(readme) = readme {
+                if all {
+                    line(&mut out, b"---");
+                }
+                line(&mut out, &readme.bytes);
+            }
+        }
+        if all || matches!(self.part, Part::Crds(_)) {
+            for crd in chart.crds() {
+                if !crd.bytes.starts_with(b"---") {
+                    line(&mut out, b"---");
+                }
+                line(&mut out, &crd.bytes);
+            }
+        }
+        out
+    }
+}

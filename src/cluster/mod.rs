@@ -1,0 +1,67 @@
+//! The edge to the API server: objects, watches, records, events. It translates; it decides nothing.
+
+mod error;
+mod kinds;
+mod objects;
+mod records;
+mod watch;
+
+pub use error::ApiError;
+pub use kinds::Kind;
+pub use records::{Held, Records};
+pub use objects::{Delete, MANAGER, Patched};
+pub use watch::{Observed, Watches};
+
+use crate::object::Gvk;
+use std::{collections::HashMap, sync::Arc};
+use tokio::sync::Mutex;
+
+/// Hears of each request: its verb and status code.
+type OnRequest = Arc<dyn Fn(&str, u16) + Send + Sync>;
+
+/// A connection to one API server. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    client: kube::Client,
+    kinds: Arc<Mutex<HashMap<Gvk, Kind>>>,
+    on_request: OnRequest,
+}
+
+impl Cluster {
+    /// Connects as the pod's service account or by `KUBECONFIG`, in this order: an explicit kubeconfig, the environment's, the
+    /// cluster's own.
+    ///
+    /// # Errors
+    /// What is wrong with the configuration.
+    pub async fn connect(kubeconfig: Option<&std::path::Path>, context: Option<String>) -> Result<Cluster, ApiError> {
+        let options = kube::config::KubeConfigOptions { context, ..Default::default() };
+        let unusable = |error: &dyn std::fmt::Display| ApiError::config(format!("cannot connect to a cluster: {error}"));
+        let config = match kubeconfig {
+            Some(path) => {
+                let file = kube::config::Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
+                kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| unusable(&error))?
+            }
+            None if options.context.is_some() => {
+                kube::Config::from_kubeconfig(&options).await.map_err(|error| unusable(&error))?
+            }
+            None => kube::Config::infer().await.map_err(|error| unusable(&error))?,
+        };
+        let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;
+        Ok(Cluster { client, kinds: Arc::default(), on_request: Arc::new(|_, _| {}) })
+    }
+
+    /// Calls `report` with the verb and the status code of each request; 0 where no answer came.
+    pub fn count_requests(&mut self, report: impl Fn(&str, u16) + Send + Sync + 'static) {
+        self.on_request = Arc::new(report);
+    }
+
+    /// The namespace of the kubeconfig's context or of the pod.
+    pub fn default_namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+
+    /// The client, for typed uses such as leases.
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+}

@@ -1,0 +1,211 @@
+//! Reading and writing single objects.
+
+use super::{ApiError, Cluster};
+use crate::object::ObjectRef;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The field manager of everything that windlass applies.
+pub const MANAGER: &str = "windlass";
+
+/// How long one request may take before it counts as unanswered.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The largest answer that is read: a list of a whole kind, generously.
+const MAX_ANSWER: usize = 64 << 20;
+
+/// What an apply left.
+#[derive(Clone, Debug)]
+pub struct Patched {
+    /// The object after it, defaults and admission included.
+    pub object: Value,
+    /// It did not exist before.
+    pub created: bool,
+}
+
+/// How to delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delete {
+    /// Dependents go afterwards, by the garbage collector.
+    Background,
+    /// Dependents go first.
+    Foreground,
+}
+
+impl Cluster {
+    /// One request. `path` may hold a query; `content` is the content type of the body.
+    pub(super) async fn raw(&self, verb: &str, path: &str, content: Option<&str>, body: Vec<u8>) -> Result<Value, ApiError> {
+        let (_, bytes) = self.send(verb, path, content, body).await?;
+        if bytes.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&bytes).map_err(|error| ApiError::unreachable(format!("the API server's answer is not JSON: {error}")))
+    }
+
+    async fn send(&self, verb: &str, path: &str, content: Option<&str>, body: Vec<u8>) -> Result<(u16, Vec<u8>), ApiError> {
+        let method = match verb {
+            "get" | "list" => "GET",
+            "create" => "POST",
+            "update" => "PUT",
+            "delete" => "DELETE",
+            _ => "PATCH",
+        };
+        let mut request = http::Request::builder().method(method).uri(path).header("accept", "application/json");
+        if let Some(content) = content {
+            request = request.header("content-type", content);
+        }
+        let request = request
+            .body(kube::client::Body::from(body))
+            .map_err(|error| ApiError::config(format!("\"{path}\" is not a path that can be asked for: {error}")))?;
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, async {
+            let response = self.client.send(request).await.map_err(|error| unreachable(&error))?;
+            let code = response.status().as_u16();
+            let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
+            let limited = http_body_util::Limited::new(response.into_body(), MAX_ANSWER);
+            let bytes = limited.collect().await.map_err(|error| ApiError::unreachable(format!("the answer broke off: {error}")))?;
+            Ok((code, retry_after, bytes.to_bytes().to_vec()))
+        });
+        let answer = answer.await.unwrap_or_else(|_| Err(ApiError::unreachable("the API server did not answer within 30 s".into())));
+        match answer {
+            Ok((code, retry_after, bytes)) => {
+                (self.on_request)(verb, code);
+                if (200..300).contains(&code) { Ok((code, bytes)) } else { Err(ApiError::answer(code, retry_after, &bytes)) }
+            }
+            Err(error) => {
+                (self.on_request)(verb, 0);
+                Err(error)
+            }
+        }
+    }
+
+    /// The object.
+    ///
+    /// # Errors
+    /// 404 where there is none; else as the request failed.
+    pub async fn get(&self, reference: &ObjectRef) -> Result<Value, ApiError> {
+        self.raw("get", &self.path(reference).await?, None, Vec::new()).await
+    }
+
+    /// The objects of a collection (`reference.name` empty), by label selector; an empty one takes all.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn list(&self, reference: &ObjectRef, selector: &str) -> Result<Vec<Value>, ApiError> {
+        let mut path = self.path(reference).await?;
+        if !selector.is_empty() {
+            path = format!("{path}?labelSelector={}", escape(selector));
+        }
+        let mut list = self.raw("list", &path, None, Vec::new()).await?;
+        let kind = json!(reference.gvk.kind);
+        let version = json!(reference.gvk.api_version());
+        let Value::Array(mut items) = list["items"].take() else { return Ok(Vec::new()) };
+        for item in &mut items {
+            item["kind"] = kind.clone();
+            item["apiVersion"] = version.clone();
+        }
+        Ok(items)
+    }
+
+    /// Server-side apply, for real or as a dry run.
+    ///
+    /// # Errors
+    /// 409 with causes for field conflicts, unless `force`; else as the request failed.
+    pub async fn apply(&self, reference: &ObjectRef, object: &Value, dry_run: bool, force: bool) -> Result<Patched, ApiError> {
+        let path = self.path(reference).await?;
+        let dry = if dry_run { "&dryRun=All" } else { "" };
+        let path = format!("{path}?fieldManager={MANAGER}&force={force}{dry}&fieldValidation=Strict");
+        let body = serde_json::to_vec(object).expect("a JSON value always serialises");
+        let (code, bytes) = self.send("patch", &path, Some("application/apply-patch+yaml"), body).await?;
+        let object = serde_json::from_slice(&bytes)
+            .map_err(|error| ApiError::unreachable(format!("the API server's answer is not JSON: {error}")))?;
+        Ok(Patched { object, created: code == 201 })
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// 409 where it exists; else as the request failed.
+    pub async fn create(&self, object: &Value) -> Result<Value, ApiError> {
+        let mut reference = ObjectRef::of(object);
+        reference.name.clear();
+        let path = format!("{}?fieldManager={MANAGER}", self.path(&reference).await?);
+        self.raw("create", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await
+    }
+
+    /// Replaces an object; with `metadata.resourceVersion` only if nobody wrote in between.
+    ///
+    /// # Errors
+    /// 409 where somebody did; else as the request failed.
+    pub async fn replace(&self, object: &Value) -> Result<Value, ApiError> {
+        let path = format!("{}?fieldManager={MANAGER}", self.path(&ObjectRef::of(object)).await?);
+        self.raw("update", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await
+    }
+
+    /// JSON merge patch, on the object or a subresource of it (`status`).
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn merge(&self, reference: &ObjectRef, subresource: &str, patch: &Value) -> Result<Value, ApiError> {
+        let mut path = self.path(reference).await?;
+        if !subresource.is_empty() {
+            path = format!("{path}/{subresource}");
+        }
+        let path = format!("{path}?fieldManager={MANAGER}");
+        self.raw("patch", &path, Some("application/merge-patch+json"), serde_json::to_vec(patch).expect("JSON serialises")).await
+    }
+
+    /// Deletes an object; `false` where there was none.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn delete(&self, reference: &ObjectRef, how: Delete) -> Result<bool, ApiError> {
+        let policy = match how {
+            Delete::Background => "Background",
+            Delete::Foreground => "Foreground",
+        };
+        let body = serde_json::to_vec(&json!({ "propagationPolicy": policy })).expect("JSON serialises");
+        match self.raw("delete", &self.path(reference).await?, Some("application/json"), body).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The last lines of a container's log.
+    ///
+    /// # Errors
+    /// As the request failed; 400 where the container has not started.
+    pub async fn logs(&self, pod: &ObjectRef, container: &str, lines: u32) -> Result<String, ApiError> {
+        let path = format!("{}/log?container={}&tailLines={lines}&limitBytes=65536", self.path(pod).await?, escape(container));
+        let (_, bytes) = self.send("get", &path, None, Vec::new()).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Any GET by its path: versions, discovery.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn get_path(&self, path: &str) -> Result<Value, ApiError> {
+        self.raw("get", path, None, Vec::new()).await
+    }
+}
+
+fn unreachable(error: &kube::Error) -> ApiError {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    // The outermost text is only "ServiceError: client error (Connect)": what went wrong stands below.
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    ApiError::unreachable(format!("the API server cannot be reached: {text}"))
+}
+
+fn escape(text: &str) -> String {
+    let keep = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    text.bytes().map(|b| if keep(b) { (b as char).to_string() } else { format!("%{b:02X}") }).collect()
+}

@@ -1,0 +1,216 @@
+//! The durable record: Helm's release Secrets with our marks in annotations, and one ConfigMap for what outlives them.
+
+use super::{ApiError, Cluster, Delete};
+use crate::{
+    decide::{Entry, Failure, Mark, Memory, Phase, Record},
+    object::{Gvk, ObjectRef},
+    release::{self, Marks, Release, Stamp, Status},
+};
+use serde_json::{Value, json};
+
+/// The annotation that holds an attempt's mark as JSON.
+const ATTEMPT: &str = "windlass.dev/attempt";
+/// The key of the memory's ConfigMap.
+const MEMORY_KEY: &str = "memory.json";
+
+/// The records of one release.
+#[derive(Clone)]
+pub struct Records {
+    cluster: Cluster,
+    namespace: String,
+    release: String,
+}
+
+/// A record's whole content with what a later write of it needs.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The release.
+    pub release: Release,
+    /// Its mark.
+    pub mark: Option<Mark>,
+    /// The Secret's resource version: a write after anybody else's is refused.
+    pub resource_version: String,
+    created: Option<i64>,
+}
+
+impl Records {
+    /// The records of `release` in `namespace`.
+    pub fn new(cluster: Cluster, namespace: &str, release: &str) -> Self {
+        Records { cluster, namespace: namespace.into(), release: release.into() }
+    }
+
+    fn secret(&self, number: u64) -> ObjectRef {
+        reference("Secret", &self.namespace, &release::key(&self.release, number as u32))
+    }
+
+    fn memory(&self) -> ObjectRef {
+        reference("ConfigMap", &self.namespace, &format!("windlass.{}", self.release))
+    }
+
+    /// Reads all of it.
+    ///
+    /// # Errors
+    /// As the requests failed.
+    pub async fn load(&self) -> Result<Record, ApiError> {
+        let selector = format!("owner=helm,name={}", self.release);
+        let secrets = self.cluster.list(&reference("Secret", &self.namespace, ""), &selector).await?;
+        let mut entries: Vec<Entry> = secrets.iter().filter_map(entry).collect();
+        entries.sort_by_key(|entry| entry.number);
+        let memory = match self.cluster.get(&self.memory()).await {
+            Ok(map) => map["data"][MEMORY_KEY].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
+            Err(error) if error.is_not_found() => Memory::default(),
+            Err(error) => return Err(error),
+        };
+        Ok(Record { entries, memory })
+    }
+
+    /// Reads one record whole; `None` where there is none.
+    ///
+    /// # Errors
+    /// As the request failed, or the payload cannot be read.
+    pub async fn get(&self, number: u64) -> Result<Option<Held>, ApiError> {
+        let secret = match self.cluster.get(&self.secret(number)).await {
+            Ok(secret) => secret,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let stored = release::read(&secret).map_err(|error| {
+            ApiError::config(format!("release record {}: {error}", release::key(&self.release, number as u32)))
+        })?;
+        Ok(Some(Held {
+            mark: mark(&secret),
+            resource_version: stored.head.resource_version,
+            created: stored.head.created,
+            release: stored.release,
+        }))
+    }
+
+    /// Writes a new record.
+    ///
+    /// # Errors
+    /// 409 where one of that number exists; 413 where it is too large; else as the request failed.
+    pub async fn create(&self, release: Release, mark: &Mark) -> Result<Held, ApiError> {
+        let now = jiff::Timestamp::now();
+        let secret = self.encode(&release, Some(mark), Stamp::Created(now), None)?;
+        let made = self.cluster.create(&secret).await?;
+        Ok(Held { release, mark: Some(mark.clone()), resource_version: version(&made), created: Some(now.as_second()) })
+    }
+
+    /// Writes a record again, if nobody wrote it in between.
+    ///
+    /// # Errors
+    /// 409 where somebody did; else as the request failed.
+    pub async fn replace(&self, held: &mut Held) -> Result<(), ApiError> {
+        let stamp = Stamp::Modified { at: jiff::Timestamp::now(), created: held.created };
+        let secret = self.encode(&held.release, held.mark.as_ref(), stamp, Some(&held.resource_version))?;
+        held.resource_version = version(&self.cluster.replace(&secret).await?);
+        Ok(())
+    }
+
+    /// Writes a record's mark only, if nobody wrote the record in between.
+    ///
+    /// # Errors
+    /// 409 where somebody did; else as the request failed.
+    pub async fn mark(&self, held: &mut Held, mark: Mark) -> Result<(), ApiError> {
+        let patch = json!({ "metadata": { "resourceVersion": held.resource_version, "annotations": annotations(&mark) } });
+        let number = u64::from(held.release.version);
+        held.resource_version = version(&self.cluster.merge(&self.secret(number), "", &patch).await?);
+        held.mark = Some(mark);
+        Ok(())
+    }
+
+    /// Removes a record.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn delete(&self, number: u64) -> Result<(), ApiError> {
+        self.cluster.delete(&self.secret(number), Delete::Background).await.map(drop)
+    }
+
+    /// Writes what outlives the records.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn remember(&self, memory: &Memory) -> Result<(), ApiError> {
+        let text = serde_json::to_string_pretty(memory).expect("the memory has only string keys");
+        let mut object = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {
+                "name": self.memory().name, "namespace": self.namespace,
+                "labels": { "app.kubernetes.io/managed-by": "windlass", "windlass.dev/release": self.release },
+            },
+            "data": { MEMORY_KEY: text },
+        });
+        object["metadata"]["annotations"] = json!({ "windlass.dev/about": "what windlass must not forget about this release: revisions known to be bad, a release held by hand, requests acted upon" });
+        self.cluster.apply(&self.memory(), &object, false, true).await.map(drop)
+    }
+
+    /// Removes what outlives the records: the Environment has gone.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn forget(&self) -> Result<(), ApiError> {
+        self.cluster.delete(&self.memory(), Delete::Background).await.map(drop)
+    }
+
+    fn encode(&self, release: &Release, mark: Option<&Mark>, stamp: Stamp, version: Option<&str>) -> Result<Value, ApiError> {
+        let marks = Marks::default();
+        let mut secret = release::secret(release, &marks, stamp, version).map_err(|error| ApiError {
+            code: 413,
+            reason: "RecordTooLarge".into(),
+            message: error.to_string(),
+            causes: Vec::new(),
+            retry_after: None,
+        })?;
+        if let Some(mark) = mark {
+            secret["metadata"]["annotations"] = annotations(mark);
+        }
+        Ok(secret)
+    }
+}
+
+fn reference(kind: &str, namespace: &str, name: &str) -> ObjectRef {
+    ObjectRef { gvk: Gvk::new("v1", kind), namespace: Some(namespace.into()), name: name.into() }
+}
+
+fn version(object: &Value) -> String {
+    object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The mark as annotations: whole as JSON for the machine, its main parts one by one for people and `kubectl get -o custom-columns`.
+fn annotations(mark: &Mark) -> Value {
+    let failure = mark.failure.as_ref().map(|failure: &Failure| short(&failure.message, 1024));
+    json!({
+        ATTEMPT: serde_json::to_string(mark).expect("a mark has only string keys"),
+        "windlass.dev/revision": mark.revision,
+        "windlass.dev/stage": format!("{:?}", mark.stage),
+        "windlass.dev/digest": mark.digest,
+        "windlass.dev/holder": mark.holder,
+        "windlass.dev/tries": mark.tries.to_string(),
+        "windlass.dev/failure": failure,
+    })
+}
+
+fn short(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn mark(secret: &Value) -> Option<Mark> {
+    serde_json::from_str(crate::object::annotation(secret, ATTEMPT)?).ok()
+}
+
+fn entry(secret: &Value) -> Option<Entry> {
+    let head = release::Head::of(secret)?;
+    let phase = match head.status {
+        Status::Deployed => Phase::Deployed,
+        Status::Superseded => Phase::Superseded,
+        Status::Uninstalled => Phase::Uninstalled,
+        Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback | Status::Uninstalling => Phase::Open,
+        _ => Phase::Failed,
+    };
+    let seconds = head.modified.or(head.created).unwrap_or(0);
+    Some(Entry { number: u64::from(head.version), phase, mark: mark(secret), modified: seconds * 1000 })
+}

@@ -1,0 +1,199 @@
+//! One watch for each kind that some release holds, shared by all environments: of each object only its health and a
+//! fingerprint are kept, so that thousands of objects cost little.
+
+use super::Cluster;
+use crate::{
+    health::{self, Health},
+    object::{Gvk, ObjectRef, ownership},
+};
+use futures::StreamExt as _;
+use kube::{
+    api::{Api, ApiResource, DynamicObject},
+    runtime::watcher,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::watch;
+
+/// What is kept of a live object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// `metadata.resourceVersion`
+    pub resource_version: String,
+    /// See `object::drift_fingerprint`.
+    pub fingerprint: String,
+    /// How it fares.
+    pub health: Health,
+    /// The environment whose mark it carries.
+    pub owner: Option<String>,
+}
+
+type Notify = Arc<dyn Fn(&str, &ObjectRef) + Send + Sync>;
+
+/// The watches of one agent. Cheap to clone.
+#[derive(Clone)]
+pub struct Watches {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    cluster: Cluster,
+    kinds: Mutex<HashMap<Gvk, watch::Receiver<bool>>>,
+    objects: Mutex<HashMap<ObjectRef, Observed>>,
+    notify: Notify,
+    namespace: Option<String>,
+}
+
+impl Watches {
+    /// Watches that call `notify(environment, object)` when an object that carries an environment's mark changes.
+    pub fn new(cluster: Cluster, namespace: Option<String>, notify: impl Fn(&str, &ObjectRef) + Send + Sync + 'static) -> Self {
+        let inner = Inner { cluster, kinds: Mutex::default(), objects: Mutex::default(), notify: Arc::new(notify), namespace };
+        Watches { inner: Arc::new(inner) }
+    }
+
+    /// Starts watching a kind, if it is not watched yet, and waits until all its objects have been seen once.
+    pub async fn ensure(&self, gvk: &Gvk) -> Result<(), super::ApiError> {
+        let kind = self.inner.cluster.kind(gvk).await?;
+        let mut ready = {
+            let mut kinds = self.inner.kinds.lock().expect("no panic while held");
+            match kinds.get(gvk) {
+                Some(ready) => ready.clone(),
+                None => {
+                    let (done, ready) = watch::channel(false);
+                    kinds.insert(gvk.clone(), ready.clone());
+                    tokio::spawn(self.clone().run(gvk.clone(), kind.plural, done));
+                    ready
+                }
+            }
+        };
+        let seen = tokio::time::timeout(std::time::Duration::from_secs(30), ready.wait_for(|done| *done)).await;
+        match seen {
+            Ok(Ok(_)) => Ok(()),
+            _ => Err(super::ApiError::unreachable(format!("watching {gvk}: the API server did not list its objects within 30 s"))),
+        }
+    }
+
+    /// What is known of an object; `None`: it does not exist, or nobody watches its kind.
+    pub fn get(&self, reference: &ObjectRef) -> Option<Observed> {
+        self.inner.objects.lock().expect("no panic while held").get(reference).cloned()
+    }
+
+    /// Notes what an apply returned, before the watch tells.
+    pub fn note(&self, reference: &ObjectRef, object: &serde_json::Value) {
+        self.store(reference.clone(), object, false);
+    }
+
+    /// How many objects are known.
+    pub fn len(&self) -> usize {
+        self.inner.objects.lock().expect("no panic while held").len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn store(&self, reference: ObjectRef, object: &serde_json::Value, tell: bool) {
+        let observed = Observed {
+            resource_version: object["metadata"]["resourceVersion"].as_str().unwrap_or_default().into(),
+            fingerprint: crate::object::digest::drift_fingerprint(object),
+            health: health::assess(object, Some(jiff::Timestamp::now())),
+            owner: ownership::mark(object).map(str::to_owned),
+        };
+        let old = {
+            let mut objects = self.inner.objects.lock().expect("no panic while held");
+            objects.insert(reference.clone(), observed.clone())
+        };
+        if tell && old.as_ref() != Some(&observed) {
+            self.tell(old.as_ref(), &observed, &reference);
+        }
+    }
+
+    fn tell(&self, old: Option<&Observed>, new: &Observed, reference: &ObjectRef) {
+        let same_words = old.is_some_and(|old| old.fingerprint == new.fingerprint && old.health == new.health);
+        if same_words {
+            return;
+        }
+        // An object may lose its mark by hand: the one who lost it is told.
+        let owners = [old.and_then(|old| old.owner.as_ref()), new.owner.as_ref()];
+        let mut told = None;
+        for owner in owners.into_iter().flatten() {
+            if told != Some(owner) {
+                (self.inner.notify)(owner, reference);
+                told = Some(owner);
+            }
+        }
+    }
+
+    fn remove(&self, reference: &ObjectRef) {
+        let old = self.inner.objects.lock().expect("no panic while held").remove(reference);
+        if let Some(owner) = old.and_then(|old| old.owner) {
+            (self.inner.notify)(&owner, reference);
+        }
+    }
+
+    async fn run(self, gvk: Gvk, plural: String, done: watch::Sender<bool>) {
+        let resource = ApiResource {
+            group: gvk.group.clone(),
+            version: gvk.version.clone(),
+            api_version: gvk.api_version(),
+            kind: gvk.kind.clone(),
+            plural,
+        };
+        let client = self.inner.cluster.client();
+        let api: Api<DynamicObject> = match &self.inner.namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+            None => Api::all_with(client, &resource),
+        };
+        let config = watcher::Config::default().labels("app.kubernetes.io/managed-by=Helm").page_size(100);
+        let mut events = watcher::watcher(api, config).boxed();
+        let mut listed: Option<Vec<ObjectRef>> = None;
+        let mut pause = std::time::Duration::from_millis(200);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(watcher::Event::Init) => listed = Some(Vec::new()),
+                Ok(watcher::Event::InitApply(object)) => {
+                    let (reference, json) = self.read(&gvk, object);
+                    listed.get_or_insert_default().push(reference.clone());
+                    self.store(reference, &json, true);
+                }
+                Ok(watcher::Event::InitDone) => {
+                    self.forget_unlisted(&gvk, listed.take().unwrap_or_default());
+                    pause = std::time::Duration::from_millis(200);
+                    let _ = done.send(true);
+                }
+                Ok(watcher::Event::Apply(object)) => {
+                    let (reference, json) = self.read(&gvk, object);
+                    self.store(reference, &json, true);
+                }
+                Ok(watcher::Event::Delete(object)) => self.remove(&self.read(&gvk, object).0),
+                Err(error) => {
+                    tracing::debug!(kind = %gvk, %error, "watch broke off, starting again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(std::time::Duration::from_secs(10));
+                }
+            }
+        }
+    }
+
+    fn read(&self, gvk: &Gvk, object: DynamicObject) -> (ObjectRef, serde_json::Value) {
+        let mut json = serde_json::to_value(&object).expect("came as JSON, goes as JSON");
+        json["apiVersion"] = gvk.api_version().into();
+        json["kind"] = gvk.kind.clone().into();
+        (ObjectRef::of(&json), json)
+    }
+
+    /// What a fresh list does not hold any more has gone while the watch was broken.
+    fn forget_unlisted(&self, gvk: &Gvk, listed: Vec<ObjectRef>) {
+        let listed: std::collections::HashSet<_> = listed.into_iter().collect();
+        let gone: Vec<_> = {
+            let objects = self.inner.objects.lock().expect("no panic while held");
+            objects.keys().filter(|r| r.gvk == *gvk && !listed.contains(r)).cloned().collect()
+        };
+        for reference in gone {
+            self.remove(&reference);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! An open attempt is finished before anything else, by its stage.
+
+use super::*;
+
+/// The next step of an open attempt.
+pub(super) fn finish(view: &View, entry: &Entry) -> Decision {
+    let Some(mark) = &entry.mark else { return foreign(view, entry) };
+    if mark.not_before > view.now {
+        let failure = mark.failure.clone().unwrap_or_else(|| Failure::new(Class::Transient, "Retry", "trying again soon"));
+        return wait(Why::Retry(failure), Some(mark.not_before));
+    }
+    let result = match mark.stage {
+        Stage::Close => return Decision::Do(Step::Close { number: entry.number }),
+        Stage::Health => return health(view, entry, mark),
+        _ => view.facts.outcome.as_ref().filter(|o| o.number == entry.number && o.stage == mark.stage).map(|o| &o.result),
+    };
+    match result {
+        None => Decision::Do(Step::Run { number: entry.number, stage: mark.stage }),
+        Some(Ok(())) => advance(view, entry, mark),
+        Some(Err(failure)) => failed(view, entry, mark, failure),
+    }
+}
+
+/// A `pending-*` record without our mark is helm's. Its age tells whether helm still works on it: helm gives up after its own
+/// timeout, so twice ours is taken as the end of its patience.
+fn foreign(view: &View, entry: &Entry) -> Decision {
+    let until = entry.modified + 2 * view.policy.timeout;
+    if view.now < until {
+        return wait(Why::Busy { number: entry.number }, Some(until));
+    }
+    let message = format!("release {} was left pending by another tool, which no longer works on it", entry.number);
+    Decision::Do(Step::Fail { number: entry.number, failure: Failure::new(Class::Transient, "Abandoned", message) })
+}
+
+fn advance(view: &View, entry: &Entry, mark: &Mark) -> Decision {
+    let tests = view.policy.tests && !matches!(mark.op, Op::Rollback { .. });
+    Decision::Do(Step::Advance { number: entry.number, stage: mark.stage.next(mark.op, tests) })
+}
+
+fn health(view: &View, entry: &Entry, mark: &Mark) -> Decision {
+    let deadline = mark.since + view.policy.health_timeout;
+    match &view.facts.health {
+        None => Decision::Do(Step::Observe { number: entry.number }),
+        Some(HealthFact::Ready) => advance(view, entry, mark),
+        Some(HealthFact::Failed(failure)) => end(view, entry, mark, failure),
+        Some(HealthFact::Progressing(what)) if view.now >= deadline => {
+            let seconds = view.policy.health_timeout / 1000;
+            let message = format!("not healthy after {seconds} s: {what}");
+            end(view, entry, mark, &Failure::new(Class::Unhealthy, "HealthTimeout", message))
+        }
+        Some(HealthFact::Progressing(what)) => wait(Why::Health(what.clone()), Some(deadline)),
+    }
+}
+
+fn failed(view: &View, entry: &Entry, mark: &Mark, failure: &Failure) -> Decision {
+    if failure.class == Class::Transient && mark.tries < view.policy.retry_limit {
+        let not_before = view.now + backoff(view.policy.backoff, mark.tries);
+        return Decision::Do(Step::CountTry { number: entry.number, not_before, failure: failure.clone() });
+    }
+    end(view, entry, mark, failure)
+}
+
+/// Closes a failed attempt; a revision that is to blame is condemned first, so that a crash between the two forgets nothing.
+fn end(view: &View, entry: &Entry, mark: &Mark, failure: &Failure) -> Decision {
+    let follows = matches!(mark.op, Op::Install | Op::Upgrade);
+    if let Some(record) = view.record
+        && follows
+        && failure.condemns()
+        && record.memory.condemned(&mark.revision, &mark.digest).is_none()
+    {
+        let mut memory = record.memory.clone();
+        memory.condemned.push(Condemned {
+            revision: mark.revision.clone(),
+            digest: mark.digest.clone(),
+            failure: failure.clone(),
+            at: view.now,
+        });
+        if memory.condemned.len() > MAX_CONDEMNED {
+            memory.condemned.remove(0);
+        }
+        return Decision::Do(Step::Remember(memory));
+    }
+    if let Some(record) = view.record
+        && follows
+        && !failure.condemns()
+        && record.memory.setback_at < mark.opened
+    {
+        let mut memory = record.memory.clone();
+        // In a row: a release that proved good since begins the count anew.
+        memory.setbacks = if record.good_since(memory.setback_at) { 1 } else { memory.setbacks.saturating_add(1) };
+        memory.setback_at = view.now;
+        return Decision::Do(Step::Remember(memory));
+    }
+    Decision::Do(Step::Fail { number: entry.number, failure: failure.clone() })
+}

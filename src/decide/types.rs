@@ -1,0 +1,498 @@
+//! What a decision reads and what it says: plain data, no time but what it is given.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Milliseconds since the Unix epoch, or of a span.
+pub type Millis = i64;
+
+/// Everything that a decision may look at.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// Now.
+    pub now: Millis,
+    /// What the user wrote.
+    pub policy: &'a Policy,
+    /// The durable truth; `None` until it has been read.
+    pub record: Option<&'a Record>,
+    /// What was learnt, and may be forgotten.
+    pub facts: &'a Facts,
+}
+
+/// What the user wrote, as far as decisions turn on it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)] // each as in the Environment's spec
+pub struct Policy {
+    pub deleting: bool,
+    pub orphan: bool,
+    pub suspended: bool,
+    pub manual: bool,
+    pub self_heal: bool,
+    pub rollback: bool,
+    pub keep_failed_install: bool,
+    pub tests: bool,
+    pub retry_limit: u32,
+    pub backoff: Millis,
+    pub interval: Millis,
+    pub timeout: Millis,
+    pub health_timeout: Millis,
+    /// Requests by token, see `app::Requests`.
+    pub sync: Option<String>,
+    pub retry: Option<String>,
+    /// Release number and token.
+    pub rollback_to: Option<(u64, String)>,
+    pub resume: Option<String>,
+}
+
+/// The durable truth: the release's records and what outlives them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// By release number, rising.
+    pub entries: Vec<Entry>,
+    /// What outlives the history limit.
+    pub memory: Memory,
+}
+
+/// One release record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Helm's revision number.
+    pub number: u64,
+    /// Where it stands.
+    pub phase: Phase,
+    /// What it did; `None` where helm wrote it.
+    pub mark: Option<Mark>,
+    /// When the record was last modified.
+    pub modified: Millis,
+}
+
+/// Where a release record stands, Helm's statuses folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// `pending-*` and `uninstalling`
+    Open,
+    /// `deployed`
+    Deployed,
+    /// `superseded`
+    Superseded,
+    /// `failed`
+    Failed,
+    /// `uninstalled`
+    Uninstalled,
+}
+
+/// What windlass notes on a release record, in annotations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// What the attempt does.
+    pub op: Op,
+    /// The commit that it brings (of a rollback: the commit it goes back to).
+    pub revision: String,
+    /// Digest of everything that was rendered from: chart, values, name, capabilities.
+    pub digest: String,
+    /// The program counter.
+    pub stage: Stage,
+    /// When the stage began.
+    pub since: Millis,
+    /// When the attempt was opened.
+    pub opened: Millis,
+    /// How often the current stage was tried again.
+    #[serde(default)]
+    pub tries: u32,
+    /// Not before this time is the stage tried again.
+    #[serde(default)]
+    pub not_before: Millis,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Healthy and tested.
+    #[serde(default)]
+    pub good: bool,
+    /// Who works on it.
+    #[serde(default)]
+    pub holder: String,
+}
+
+/// What an attempt does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Op {
+    /// The first release.
+    Install,
+    /// A further one.
+    Upgrade,
+    /// Back to the release of that number.
+    Rollback {
+        /// The release that is put back.
+        to: u64,
+        /// Whether a person asked for it.
+        by_hand: bool,
+    },
+    /// Away with it.
+    Uninstall {
+        /// Because the first install failed (else because the Environment goes).
+        cleanup: bool,
+    },
+}
+
+/// The program counter of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Stage {
+    /// pre-install, pre-upgrade, pre-rollback, pre-delete hooks
+    PreHooks,
+    /// Apply and prune, or delete.
+    Apply,
+    /// Wait until healthy.
+    Health,
+    /// post-* hooks
+    PostHooks,
+    /// Test hooks and test Jobs.
+    Tests,
+    /// Nothing is left but to close the record.
+    Close,
+}
+
+impl Stage {
+    /// The stage after this one.
+    pub fn next(self, op: Op, tests: bool) -> Stage {
+        let uninstall = matches!(op, Op::Uninstall { .. });
+        match self {
+            Stage::PreHooks => Stage::Apply,
+            Stage::Apply if uninstall => Stage::PostHooks,
+            Stage::Apply => Stage::Health,
+            Stage::Health => Stage::PostHooks,
+            Stage::PostHooks if tests && !uninstall => Stage::Tests,
+            Stage::PostHooks | Stage::Tests | Stage::Close => Stage::Close,
+        }
+    }
+}
+
+/// What outlives the history limit and helm's own updates: kept in an object of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Memory {
+    /// Revisions known to be bad, by what was rendered from them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub condemned: Vec<Condemned>,
+    /// The release that a person holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+    /// Requests that were acted upon, by kind.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub handled: BTreeMap<String, String>,
+    /// Failed records up to this number were excused by `windlass retry`.
+    pub excused: u64,
+    /// Installs and upgrades in a row that failed through no fault of the revision: their records may be gone, by the history
+    /// limit or with a first install, and yet the next attempt must be spaced by them.
+    pub setbacks: u32,
+    /// When the last of them failed.
+    pub setback_at: Millis,
+}
+
+/// How many bad revisions are remembered, at the most: the oldest is forgotten first.
+pub const MAX_CONDEMNED: usize = 50;
+
+/// A revision that failed its health or tests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condemned {
+    /// The commit.
+    pub revision: String,
+    /// What was rendered from it.
+    pub digest: String,
+    /// What failed.
+    pub failure: Failure,
+    /// When.
+    pub at: Millis,
+}
+
+/// A release that a person went back to and holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// The release number whose content is held.
+    pub number: u64,
+    /// The head when the hold began: a new one ends it.
+    pub head: String,
+}
+
+/// Why something did not go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of trouble it is, which decides what is done about it.
+    pub class: Class,
+    /// A word in CamelCase for conditions.
+    pub reason: String,
+    /// Sentences that a person can act on. No secrets.
+    pub message: String,
+}
+
+/// Kinds of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Class {
+    /// May pass by itself: refused connections, conflicts of versions, 5xx, 429.
+    Transient,
+    /// What the user wrote cannot work: template errors, invalid objects.
+    Config,
+    /// Someone else owns it.
+    Conflict,
+    /// The agent is not allowed.
+    Denied,
+    /// It was applied and did not become healthy, or its tests failed.
+    Unhealthy,
+    /// A fault of windlass itself.
+    Bug,
+}
+
+impl Failure {
+    /// A failure.
+    pub fn new(class: Class, reason: &str, message: impl Into<String>) -> Self {
+        Failure { class, reason: reason.into(), message: message.into() }
+    }
+
+    /// Whether the revision is to blame for certain, so that it is not tried again.
+    pub fn condemns(&self) -> bool {
+        matches!(self.class, Class::Unhealthy | Class::Config)
+    }
+}
+
+/// What was learnt; a crash may lose all of it.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The head of the branch.
+    pub head: Option<Head>,
+    /// What the head renders to.
+    pub target: Option<Target>,
+    /// What applying the target would change.
+    pub plan: Option<PlanFact>,
+    /// How the current stage of the open attempt went.
+    pub outcome: Option<Outcome>,
+    /// How the live objects of the open attempt fare.
+    pub health: Option<HealthFact>,
+    /// Whether live is what the deployed release says.
+    pub drift: Option<Drift>,
+    /// How often drift was repaired lately, and when last: repairs are spaced.
+    pub repairs: u32,
+    /// When drift was last repaired.
+    pub repaired: Millis,
+}
+
+/// The head of the branch, or why it is not known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// The commit.
+    pub commit: Result<String, Failure>,
+    /// When it is looked at again.
+    pub next: Millis,
+    /// The `sync` request that it answers.
+    pub token: Option<String>,
+}
+
+/// What the head renders to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// The commit.
+    pub revision: String,
+    /// The digest of what was rendered from, or why nothing could be rendered.
+    pub digest: Result<String, Failure>,
+    /// A transient failure is tried again then.
+    pub next: Millis,
+}
+
+/// What applying the target would change.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanFact {
+    /// The target's digest.
+    pub digest: String,
+    /// The counts, or why the plan was refused.
+    pub result: Result<Counts, Failure>,
+    /// A failure is looked at again then.
+    pub next: Millis,
+}
+
+/// Created, changed, pruned objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub created: usize,
+    pub changed: usize,
+    pub pruned: usize,
+}
+
+/// How a stage of an attempt went.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The attempt's number.
+    pub number: u64,
+    /// The stage.
+    pub stage: Stage,
+    /// Done, or why not.
+    pub result: Result<(), Failure>,
+}
+
+/// How the live objects fare.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HealthFact {
+    /// All of them are ready.
+    Ready,
+    /// Some are on their way: a sentence.
+    Progressing(String),
+    /// One failed for good.
+    Failed(Failure),
+}
+
+/// Whether live is what the deployed release says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Drift {
+    /// It is.
+    None,
+    /// It is not: a sentence that names objects and managers.
+    Found(String),
+    /// It could not be told; looked at again then.
+    Unknown(Failure, Millis),
+}
+
+/// What is to be done next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// One step, after which the agent decides anew.
+    Do(Step),
+    /// Nothing, until something changes or the time comes.
+    Wait {
+        /// What is waited for; people see it.
+        why: Why,
+        /// When to decide anew at the latest.
+        until: Option<Millis>,
+    },
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Read the record.
+    Load,
+    /// Look at the branch.
+    Fetch {
+        /// The `sync` request that this answers.
+        token: Option<String>,
+    },
+    /// Render the head.
+    Render {
+        /// The commit.
+        revision: String,
+    },
+    /// Work out what the target would change.
+    Plan {
+        /// The target's digest.
+        digest: String,
+    },
+    /// Write a new release record: the attempt begins.
+    Open {
+        /// Its number.
+        number: u64,
+        /// What it does.
+        op: Op,
+        /// The commit it brings.
+        revision: String,
+        /// What was rendered from.
+        digest: String,
+    },
+    /// Run the current stage of the open attempt.
+    Run {
+        /// The attempt.
+        number: u64,
+        /// The stage.
+        stage: Stage,
+    },
+    /// Look at the health of the open attempt's objects.
+    Observe {
+        /// The attempt.
+        number: u64,
+    },
+    /// Move the program counter.
+    Advance {
+        /// The attempt.
+        number: u64,
+        /// The next stage.
+        stage: Stage,
+    },
+    /// Count a try of the current stage.
+    CountTry {
+        /// The attempt.
+        number: u64,
+        /// Not before then is it tried again.
+        not_before: Millis,
+        /// Why it is tried again.
+        failure: Failure,
+    },
+    /// Close the attempt: deployed (or uninstalled), the one before superseded, old records removed.
+    Close {
+        /// The attempt.
+        number: u64,
+    },
+    /// Close the attempt as failed.
+    Fail {
+        /// The attempt.
+        number: u64,
+        /// Why.
+        failure: Failure,
+    },
+    /// Write the memory.
+    Remember(Memory),
+    /// Compare live with the deployed release.
+    CheckDrift {
+        /// The deployed release.
+        number: u64,
+    },
+    /// Apply the deployed release's objects again where they drifted.
+    Repair {
+        /// The deployed release.
+        number: u64,
+    },
+    /// Nothing of the Environment is left to mind: let it go.
+    Release,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Why {
+    /// Live is what git says.
+    InSync {
+        /// The release.
+        number: u64,
+    },
+    /// The branch could not be read.
+    Source(Failure),
+    /// The head could not be rendered.
+    Render(Failure),
+    /// The plan was refused.
+    Plan(Failure),
+    /// `Manual`: somebody has to say `windlass sync`.
+    AwaitingSync(Counts),
+    /// Suspended.
+    Suspended,
+    /// Objects become healthy.
+    Health(String),
+    /// A stage is tried again later.
+    Retry(Failure),
+    /// The head is known bad; the last good release is held.
+    Condemned(Failure),
+    /// A person holds a release.
+    Held {
+        /// Its number.
+        number: u64,
+    },
+    /// A rollback failed: a person has to look.
+    RollbackFailed(Failure),
+    /// The last attempt failed and may be tried again later.
+    Failed(Failure),
+    /// Somebody else (helm) works on the release.
+    Busy {
+        /// The record.
+        number: u64,
+    },
+    /// Live differs and is not repaired by policy, or not yet.
+    Drifted(String),
+    /// It could not be told whether live differs.
+    DriftUnknown(Failure),
+}

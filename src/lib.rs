@@ -1,0 +1,25 @@
+//! windlass hauls a cluster to what git says: the map of the crate, in reading order.
+
+pub mod value; // plain data, as YAML and JSON carry it
+pub mod yaml; // YAML, JSON and TOML as Go's libraries read and write them
+pub mod template; // Go's text/template and the functions that Helm adds
+pub mod chart; // a chart's files, metadata, dependencies, values and schema
+pub mod render; // chart and values to hooks and manifests, as `helm template` orders them
+pub mod object; // Kubernetes objects by name: identity, order, ownership, digests
+pub mod plan; // desired against live: what would change, shown to people
+pub mod health; // is it healthy, by kind, with a reason
+pub mod release; // Helm's release records and what stands beside them
+#[cfg(feature = "agent")]
+pub mod app; // what the user wrote, validated
+pub mod decide; // what to do next: pure, total, no await
+#[cfg(feature = "agent")]
+pub mod sources; // a branch of a repository to a snapshot of files
+#[cfg(feature = "agent")]
+pub mod cluster; // the API server: objects, watches, records, events
+#[cfg(feature = "agent")]
+pub mod metrics; // what Prometheus sees
+#[cfg(feature = "agent")]
+pub mod web; // the agent's own HTTP port
+#[cfg(feature = "agent")]
+pub mod agent; // the loop that drives each environment
+pub mod cli; // the commands, a file each

@@ -1,0 +1,133 @@
+//! What can be written as JSON, YAML and TOML without a copy first.
+
+use super::number::Bits;
+use crate::value::{GoStr, Value};
+use std::collections::BTreeMap;
+
+/// A datum that encoders walk: [`Value`], and the values of running templates.
+pub trait Datum: Sized {
+    /// Shows what the datum is.
+    ///
+    /// # Errors
+    /// Whatever `then` refuses.
+    fn look<R>(&self, then: impl FnOnce(Shape<'_, Self>) -> R) -> R;
+
+    /// Where a map or slice lives, so that one which contains itself is found out; `None` where that cannot be.
+    fn address(&self) -> Option<usize> {
+        None
+    }
+
+    /// Go's name of the type, for errors.
+    fn go_type(&self) -> &'static str;
+}
+
+/// What a datum is.
+pub enum Shape<'a, T> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A signed integer.
+    Int(i64),
+    /// An unsigned integer.
+    Uint(u64),
+    /// A `float64`.
+    Float(f64),
+    /// A `float32`.
+    Float32(f64),
+    /// A string.
+    Text(&'a [u8]),
+    /// A `time.Duration` in nanoseconds: JSON shows the number, YAML (by v3) and TOML a text.
+    Duration(i64),
+    /// `[]byte`: base64 in JSON, numbers in YAML by v3.
+    Bytes(&'a [u8]),
+    /// A nil slice: `null` in JSON, empty in YAML by v3.
+    NilList,
+    /// A nil map, the same.
+    NilMap,
+    /// A slice.
+    List(&'a [T]),
+    /// A map.
+    Map(&'a BTreeMap<GoStr, T>),
+    /// A struct or other named type, as JSON shows it.
+    Plain(&'a Value),
+    /// A struct as JSON shows it, with the names of its fields in order; JSON's names differ from them in case only.
+    Struct(&'a Value, &'a [&'static str]),
+    /// JSON has nothing like it: Go's text.
+    Unsupported(&'static str),
+}
+
+impl Datum for Value {
+    fn look<R>(&self, then: impl FnOnce(Shape<'_, Self>) -> R) -> R {
+        then(match self {
+            Value::Null => Shape::Null,
+            Value::Bool(flag) => Shape::Bool(*flag),
+            Value::Int(number) => Shape::Int(*number),
+            Value::Uint(number) => Shape::Uint(*number),
+            Value::Float(number) => Shape::Float(*number),
+            Value::String(text) => Shape::Text(text),
+            Value::List(items) => Shape::List(items),
+            Value::Map(map) => Shape::Map(map),
+        })
+    }
+
+    fn go_type(&self) -> &'static str {
+        match self {
+            Value::Null => "<nil>",
+            Value::Bool(_) => "bool",
+            Value::Int(_) => "int64",
+            Value::Uint(_) => "uint64",
+            Value::Float(_) => "float64",
+            Value::String(_) => "string",
+            Value::List(_) => "[]interface {}",
+            Value::Map(_) => "map[string]interface {}",
+        }
+    }
+}
+
+/// How deep data are walked before maps that contain themselves are looked for (Go's `startDetectCyclesAfter`).
+const CYCLES_AFTER: usize = 1_000;
+/// How deep data may nest at all.
+const MAX_DEPTH: usize = 10_000;
+
+/// Where a walk is, to find data that contain themselves.
+#[derive(Debug, Default)]
+pub(super) struct Path {
+    depth: usize,
+    seen: std::collections::BTreeSet<usize>,
+}
+
+impl Path {
+    /// Walks into a collection; [`Path::leave`] takes back what this returns.
+    pub(super) fn enter<T: Datum>(&mut self, datum: &T) -> Result<Option<usize>, String> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(format!("data nests deeper than {MAX_DEPTH} levels"));
+        }
+        if self.depth <= CYCLES_AFTER {
+            return Ok(None);
+        }
+        let address = datum.address();
+        match address.is_some_and(|address| !self.seen.insert(address)) {
+            true => Err(format!("json: unsupported value: encountered a cycle via {}", datum.go_type())),
+            false => Ok(address),
+        }
+    }
+
+    /// Walks out of a collection.
+    pub(super) fn leave(&mut self, noted: Option<usize>) {
+        self.depth -= 1;
+        if let Some(address) = noted {
+            self.seen.remove(&address);
+        }
+    }
+}
+
+/// A float's bits by its shape.
+pub(super) fn float_of<T>(shape: &Shape<'_, T>) -> Option<(f64, Bits)> {
+    match shape {
+        Shape::Float(number) => Some((*number, Bits::B64)),
+        Shape::Float32(number) => Some((*number, Bits::B32)),
+        _ => None,
+    }
+}

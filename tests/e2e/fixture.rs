@@ -1,0 +1,243 @@
+//! What the tests share: a cluster, an agent, repositories.
+
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Mutex, OnceLock},
+    time::{Duration, Instant},
+};
+use xtask::{
+    cluster::{Cluster, Nodes, Options},
+    sys::Process,
+};
+
+struct World {
+    cluster: Cluster,
+    folder: PathBuf,
+    agent: Mutex<Option<Process>>,
+}
+
+/// One test's view of the world: its namespace.
+pub struct Fixture {
+    world: &'static World,
+    namespace: String,
+}
+
+fn world() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| {
+        let cluster = Cluster::start(Options { nodes: Nodes::Kwok(3), audit: true, ..Options::default() }).expect("the cluster starts");
+        let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/crd.yaml");
+        cluster.kubectl(&["apply", "--server-side", "-f", crd.to_str().expect("a plain path")]).expect("the CRD is taken");
+        cluster.kubectl(&["wait", "--for=condition=Established", "crd/environments.windlass.dev"]).expect("the CRD is ready");
+        let folder = cluster.dir().join("e2e");
+        std::fs::create_dir_all(&folder).expect("a folder for the tests");
+        let world = World { agent: Mutex::new(None), folder, cluster };
+        *world.agent.lock().expect("no panic while held") = Some(world.start_agent());
+        world
+    })
+}
+
+impl World {
+    fn start_agent(&self) -> Process {
+        let cache = self.folder.join("cache");
+        let program = Path::new(env!("CARGO_BIN_EXE_windlass"));
+        let started = self.cluster.supervisor().spawn("agent", program, |command| {
+            command.args(["agent", "--metrics-addr", "127.0.0.1:0", "--log-format", "text", "--cache-dir"]).arg(cache).env("KUBECONFIG", self.cluster.kubeconfig());
+        });
+        started.expect("the agent starts")
+    }
+
+    fn agent_log(&self) -> String {
+        let agent = self.agent.lock().expect("no panic while held");
+        agent.as_ref().and_then(|agent| std::fs::read_to_string(agent.log()).ok()).unwrap_or_default()
+    }
+}
+
+impl Fixture {
+    /// A namespace of its own in the shared world.
+    pub fn get(namespace: &str) -> Fixture {
+        let world = world();
+        world.cluster.kubectl(&["create", "namespace", namespace]).expect("a fresh namespace");
+        Fixture { world, namespace: namespace.into() }
+    }
+
+    /// Creates an object.
+    pub fn create(&self, object: &Value) {
+        self.world.cluster.apply(&object.to_string()).expect("the object is taken");
+    }
+
+    /// kubectl in the namespace; its standard output.
+    pub fn kubectl(&self, args: &[&str]) -> String {
+        let mut all = vec!["-n", &self.namespace];
+        all.extend(args);
+        let mut command = self.world.cluster.kubectl_command().expect("kubectl is built");
+        let output = command.args(&all).output().expect("kubectl runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// helm in the namespace.
+    pub fn helm(&self, args: &[&str]) -> String {
+        let helm = xtask::tools::tool("helm").expect("helm is built");
+        let output = Command::new(helm).args(args).args(["-n", &self.namespace])
+            .env("KUBECONFIG", self.world.cluster.kubeconfig()).output().expect("helm runs");
+        assert!(output.status.success(), "helm {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// windlass in the namespace.
+    pub fn windlass(&self, args: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_windlass")).args(args).args(["-n", &self.namespace])
+            .env("KUBECONFIG", self.world.cluster.kubeconfig()).output().expect("windlass runs");
+        assert!(output.status.success(), "windlass {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// A field of an object, by JSON path.
+    pub fn field(&self, object: &str, path: &str) -> String {
+        self.kubectl(&["get", object, "-o", &format!("jsonpath={path}")])
+    }
+
+    /// The Environment.
+    pub fn env(&self, name: &str) -> Value {
+        let path = format!("/apis/windlass.dev/v1alpha1/namespaces/{}/environments/{name}", self.namespace);
+        self.world.cluster.api().get(&path).unwrap_or_else(|error| panic!("reading Environment {name}: {error:#}"))
+    }
+
+    /// Waits until the Environment is as wanted.
+    pub fn wait(&self, name: &str, limit: Duration, wanted: impl Fn(&Value) -> bool) -> Value {
+        let start = Instant::now();
+        loop {
+            let env = self.env(name);
+            if wanted(&env) {
+                return env;
+            }
+            if start.elapsed() > limit {
+                let log = self.world.agent_log();
+                let log: Vec<&str> = log.lines().filter(|line| line.contains(&format!("{}/", self.namespace))).collect();
+                panic!("{name} is not as wanted after {limit:?}: {:#}\n{}", env["status"], log.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until something holds.
+    pub fn until(&self, limit: Duration, what: &str, holds: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !holds() {
+            assert!(start.elapsed() < limit, "{what}: not within {limit:?}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// A condition of an Environment; null where it has none.
+pub fn condition(env: &Value, name: &str) -> Value {
+    let list = env["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    list.into_iter().find(|c| c["type"] == name).unwrap_or_default()
+}
+
+/// Whether Ready has this status and (unless empty) this reason, and speaks of the present spec.
+pub fn ready(env: &Value, status: &str, reason: &str) -> bool {
+    let ready = condition(env, "Ready");
+    let settled = condition(env, "Reconciling")["status"] == "False";
+    ready["status"] == status && settled && (reason.is_empty() || ready["reason"] == reason)
+}
+
+/// An Environment named like its namespace; `more` is YAML below `spec`.
+pub fn environment(name: &str, repo: &Repository, more: &str) -> Value {
+    let mut env = json!({
+        "apiVersion": "windlass.dev/v1alpha1", "kind": "Environment",
+        "metadata": { "name": name, "namespace": name },
+        "spec": { "source": { "git": { "url": repo.url(), "branch": "develop", "interval": "1s" } } },
+    });
+    if !more.is_empty() {
+        let more = windlass::yaml::from_yaml(more.as_bytes()).expect("valid YAML");
+        let more: Value = serde_json::from_str(&windlass::yaml::to_json(&more, false)).expect("JSON");
+        for (key, value) in more.as_object().expect("a map") {
+            env["spec"][key] = value.clone();
+        }
+    }
+    env
+}
+
+/// A bare repository with a small chart on the branch `develop`, and a work tree to push from.
+pub struct Repository {
+    folder: PathBuf,
+}
+
+impl Repository {
+    /// A fresh one.
+    pub fn new(name: &str) -> Repository {
+        let folder = world().folder.join("repositories").join(name);
+        let work = folder.join("work");
+        std::fs::create_dir_all(&work).expect("a folder");
+        let repo = Repository { folder };
+        repo.git(&["init", "-q", "-b", "develop", "."]);
+        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/shop");
+        copy(&chart, &work);
+        repo.git(&["add", "-A"]);
+        repo.git(&["commit", "-q", "-m", "First"]);
+        repo.git(&["clone", "-q", "--bare", ".", "../bare.git"]);
+        repo
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("file://{}", self.folder.join("bare.git").display())
+    }
+
+    /// The head's commit.
+    pub fn head(&self) -> String {
+        self.git(&["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// A file's text.
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.folder.join("work").join(path)).expect("the file is there")
+    }
+
+    /// Changes a file, commits and pushes.
+    pub fn push(&self, path: &str, change: impl Fn(&str) -> String) {
+        let new = change(&self.read(path));
+        std::fs::write(self.folder.join("work").join(path), new).expect("the file can be written");
+        self.commit(&format!("Change {path}"));
+    }
+
+    /// Removes a file, commits and pushes.
+    pub fn remove(&self, path: &str) {
+        std::fs::remove_file(self.folder.join("work").join(path)).expect("the file is there");
+        self.commit(&format!("Remove {path}"));
+    }
+
+    fn commit(&self, subject: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "-m", subject]);
+        self.git(&["push", "-q", "../bare.git", "develop"]);
+    }
+
+    fn git(&self, args: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"])
+            .args(args)
+            .current_dir(self.folder.join("work"))
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("the folder is there") {
+        let path = entry.expect("readable").path();
+        let target = to.join(path.file_name().expect("it has a name"));
+        if path.is_dir() {
+            std::fs::create_dir_all(&target).expect("a folder");
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).expect("a copy");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Tests against real counterparts, one binary.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod architecture;
+mod charts;
+mod differential;
+mod functions;
+mod schema;
+mod sim;
+#[cfg(feature = "agent")]
+mod crd;
+#[cfg(feature = "agent")]
+mod git;
+#[cfg(feature = "agent")]
+mod metrics;
+mod yaml;
+
+/// A port of this machine that nobody listens on now.
+#[cfg(feature = "agent")]
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}

@@ -1,0 +1,443 @@
+//! The agent as far as decisions see it: it performs steps on the fake world as `src/agent` does on a real one.
+
+use super::{
+    checks::Check,
+    plant::Plant,
+    world::{HISTORY, Halt, Live, Quality, Stored, World},
+};
+use std::collections::{BTreeMap, BTreeSet};
+use windlass::decide::*;
+
+/// How long a stopped agent keeps its lease.
+const LEASE: Millis = 15_000;
+
+pub struct Agent {
+    pub id: u32,
+    pub record: Option<Record>,
+    versions: BTreeMap<u64, u64>,
+    pub facts: Facts,
+    pub leading: bool,
+    pub stopped_until: Millis,
+    stopped_at: Millis,
+    dead_until: Millis,
+    /// A write that was under way when it was stopped.
+    pub in_flight: Option<Step>,
+    pub steps: u32,
+}
+
+impl Agent {
+    pub fn new(id: u32) -> Agent {
+        Agent {
+            id,
+            record: None,
+            versions: BTreeMap::new(),
+            facts: Facts::default(),
+            leading: false,
+            stopped_until: 0,
+            stopped_at: 0,
+            dead_until: 0,
+            in_flight: None,
+            steps: 0,
+        }
+    }
+
+    pub fn lease_until(&self, now: Millis) -> Millis {
+        if self.stopped_until > now { self.stopped_at + LEASE } else { Millis::MAX }
+    }
+
+    /// All that it knew is gone.
+    pub fn die(&mut self, until: Millis) {
+        let (id, leading) = (self.id, self.leading);
+        *self = Agent { leading, dead_until: until, ..Agent::new(id) };
+    }
+
+    /// A new leader believes nothing that it knew before.
+    pub fn take_over(&mut self) {
+        self.record = None;
+        self.facts = Facts::default();
+    }
+
+    pub fn decide(&mut self, world: &World) -> Decision {
+        if self.dead_until > world.now {
+            return Decision::Wait { why: Why::Suspended, until: Some(self.dead_until) };
+        }
+        let mut policy = world.policy.clone();
+        let mut facts = self.facts.clone();
+        let mut record = self.record.clone();
+        let now = world.now;
+        match world.plant {
+            Some(Plant::IgnoresSuspend) => policy.suspended = false,
+            Some(Plant::IgnoresManual) => policy.manual = false,
+            Some(Plant::NeverRollsBack) => policy.rollback = false,
+            Some(Plant::AlwaysRepairs) => policy.self_heal = true,
+            Some(Plant::RetriesForever) => policy.retry_limit = 50,
+            Some(Plant::SkipsTests) => policy.tests = false,
+            Some(Plant::BelievesHealth) if facts.health.is_some() => facts.health = Some(HealthFact::Ready),
+            Some(Plant::NeverChecksDrift) => facts.drift = Some(Drift::None),
+            Some(Plant::ForgetsCondemned) => {
+                if let Some(record) = &mut record
+                    && record.last().is_none_or(|last| last.phase != Phase::Open)
+                {
+                    record.memory.condemned.clear();
+                }
+            }
+            Some(Plant::ForgetsHold) => {
+                if let Some(record) = &mut record {
+                    record.memory.hold = None;
+                }
+            }
+            Some(Plant::IgnoresBackoff) => {
+                if let Some(record) = &mut record {
+                    record.memory.setbacks = 0;
+                    for entry in &mut record.entries {
+                        entry.modified -= 600_000;
+                    }
+                }
+            }
+            Some(Plant::LetsGoEarly) if policy.deleting => return Decision::Do(Step::Release),
+            _ => {}
+        }
+        decide(&View { now, policy: &policy, record: record.as_ref(), facts: &facts })
+    }
+
+    pub fn perform(&mut self, step: Step, world: &mut World, off: &BTreeSet<Check>) {
+        // It may be stopped with the write under way; the other agent takes over meanwhile.
+        if self.stopped_until == 0 && world.faults > 0 && world.pick(60) == 0 {
+            self.stopped_at = world.now;
+            self.stopped_until = world.now + 1_000 + world.pick(40_000) as i64;
+            self.in_flight = Some(step);
+            return;
+        }
+        if self.stopped_until != 0 && self.stopped_until <= world.now {
+            self.stopped_until = 0;
+        }
+        self.in_flight = None;
+        match step {
+            Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::Observe { .. } | Step::CheckDrift { .. } => {
+                self.learn(step, world);
+            }
+            Step::Run { number, stage } => self.run(number, stage, world),
+            Step::Repair { number } => self.repair(number, world, off),
+            step => self.write(step, world),
+        }
+    }
+
+    /// Steps that write the record or the memory.
+    pub fn write(&mut self, step: Step, world: &mut World) {
+        let result = match step {
+            Step::Open { number, op, revision, digest } => self.open(number, op, revision, digest, world),
+            Step::Advance { number, stage } => self.amend(number, world, |mark, now| {
+                *mark = Mark { stage, since: now, tries: 0, not_before: 0, failure: None, ..mark.clone() };
+            }),
+            Step::CountTry { number, not_before, failure } => self.amend(number, world, |mark, _| {
+                *mark = Mark { tries: mark.tries + 1, not_before, failure: Some(failure), ..mark.clone() };
+            }),
+            Step::Close { number } => self.close(number, world),
+            Step::Fail { number, failure } => self.end(number, Phase::Failed, world, |mark| mark.failure = Some(failure)),
+            Step::Remember(memory) => self.remember(memory, world),
+            Step::Release => {
+                world.released = true;
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        match result {
+            Ok(()) => {}
+            Err(Halt::Crash) => self.die(world.now + 1_000),
+            Err(Halt::Failed | Halt::Conflict) => {
+                self.record = None;
+                world.now += 100;
+            }
+        }
+    }
+
+    fn learn(&mut self, step: Step, world: &mut World) {
+        let broken = world.faults > 0 && world.pick(1000) < world.faults;
+        let trouble = || Failure::new(Class::Transient, "Unreachable", "no answer");
+        match step {
+            Step::Load if broken => world.now += 1_000,
+            Step::Load => {
+                self.versions = world.records.iter().map(|(number, stored)| (*number, stored.version)).collect();
+                let entries = world.records.values().map(|stored| stored.entry.clone()).collect();
+                self.record = Some(Record { entries, memory: world.memory.clone() });
+            }
+            Step::Fetch { token } => {
+                let commit = if broken { Err(trouble()) } else { Ok(world.head().0) };
+                self.facts.head = Some(Head { commit, next: world.now + world.policy.interval, token });
+            }
+            Step::Render { revision } => {
+                let digest = match world.quality(&revision) {
+                    _ if broken => Err(trouble()),
+                    Quality::Unrenderable => Err(Failure::new(Class::Config, "TemplateError", "nil pointer")),
+                    _ => Ok(format!("d-{revision}")),
+                };
+                self.facts.target = Some(Target { revision, digest, next: world.now + 10_000 });
+            }
+            Step::Plan { digest } => {
+                let result = if broken { Err(trouble()) } else { Ok(Counts::default()) };
+                self.facts.plan = Some(PlanFact { digest, result, next: world.now + 10_000 });
+            }
+            Step::Observe { number } => {
+                let content = world.records.get(&number).map(|stored| stored.content.clone()).unwrap_or_default();
+                let fact = match world.quality(&content) {
+                    Quality::Crashes if world.now >= world.live.ready_at => {
+                        HealthFact::Failed(Failure::new(Class::Unhealthy, "CrashLoopBackOff", "it crashes"))
+                    }
+                    Quality::Crashes | Quality::Hangs => HealthFact::Progressing("1 of 2".into()),
+                    _ if world.now < world.live.ready_at => HealthFact::Progressing("1 of 2".into()),
+                    _ => HealthFact::Ready,
+                };
+                self.facts.health = Some(fact);
+            }
+            Step::CheckDrift { number } => {
+                let content = world.records.get(&number).map(|stored| stored.content.clone());
+                self.facts.drift = Some(if broken {
+                    Drift::Unknown(trouble(), world.now + 5_000)
+                } else if world.live.drift || world.live.content != content || world.live.partial {
+                    Drift::Found("Deployment web by kubectl".into())
+                } else {
+                    Drift::None
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn run(&mut self, number: u64, stage: Stage, world: &mut World) {
+        let Some(stored) = world.records.get(&number).cloned() else {
+            self.record = None;
+            return;
+        };
+        let Some(mark) = stored.entry.mark else {
+            self.record = None;
+            return;
+        };
+        let quality = world.quality(&stored.content);
+        let whole = world.live.content.as_ref() == Some(&stored.content) && !world.live.partial;
+        let result = world.request(|world| {
+            world.writes += 1;
+            match (stage, mark.op) {
+                (Stage::Apply, Op::Uninstall { .. }) => world.live = Live::default(),
+                (Stage::Apply, _) if matches!(quality, Quality::Invalid | Quality::Denied) => world.live.partial = true,
+                (Stage::Apply, _) => {
+                    let ready_at = world.now + 200 + world.pick(20_000) as i64;
+                    world.live = Live { content: Some(stored.content.clone()), ready_at, ..Live::default() };
+                }
+                _ => {}
+            }
+            Ok(())
+        });
+        let outcome = match result {
+            Err(Halt::Crash) => {
+                // What was whole stays whole when it is applied again.
+                if stage == Stage::Apply && !whole && world.live.content.is_some() && world.pick(2) == 0 {
+                    world.live.partial = true;
+                }
+                return self.die(world.now + 1_000);
+            }
+            Err(_) => Err(Failure::new(Class::Transient, "Unreachable", "connection reset")),
+            Ok(()) if stage == Stage::Apply && quality == Quality::Invalid && !matches!(mark.op, Op::Uninstall { .. }) => {
+                Err(Failure::new(Class::Config, "Invalid", "spec.replicas: must not be negative"))
+            }
+            Ok(()) if stage == Stage::Apply && quality == Quality::Denied && !matches!(mark.op, Op::Uninstall { .. }) => {
+                Err(Failure::new(Class::Denied, "Forbidden", "RBAC: cannot patch deployments"))
+            }
+            Ok(()) if stage == Stage::Tests && quality == Quality::FailsTests => {
+                Err(Failure::new(Class::Unhealthy, "TestsFailed", "Job check failed"))
+            }
+            Ok(()) => Ok(()),
+        };
+        self.facts.outcome = Some(Outcome { number, stage, result: outcome });
+    }
+
+    fn repair(&mut self, number: u64, world: &mut World, off: &BTreeSet<Check>) {
+        if !world.policy.self_heal {
+            world.fail(off, Check::DriftKept, format!("drift of release {number} is repaired against the policy"));
+        }
+        let content = world.records.get(&number).map(|stored| stored.content.clone());
+        let result = world.request(|world| {
+            world.writes += 1;
+            let ready_at = world.live.ready_at;
+            world.live = Live { content, ready_at, ..Live::default() };
+            Ok(())
+        });
+        self.facts.repairs = if world.now - self.facts.repaired > 60_000 { 1 } else { self.facts.repairs + 1 };
+        self.facts.repaired = world.now;
+        match result {
+            Ok(()) => self.facts.drift = Some(Drift::None),
+            Err(Halt::Crash) => self.die(world.now + 1_000),
+            Err(_) => {
+                self.facts.drift =
+                    Some(Drift::Unknown(Failure::new(Class::Transient, "Unreachable", "no answer"), world.now + 5_000));
+            }
+        }
+    }
+
+    fn open(&mut self, number: u64, op: Op, revision: String, digest: String, world: &mut World) -> Result<(), Halt> {
+        let of = revision.clone();
+        let mark = Mark {
+            op,
+            revision,
+            digest: digest.clone(),
+            stage: Stage::PreHooks,
+            since: world.now,
+            opened: world.now,
+            tries: 0,
+            not_before: 0,
+            failure: None,
+            good: false,
+            holder: self.id.to_string(),
+        };
+        if let Op::Uninstall { .. } = op {
+            self.replace(number, world, |entry| {
+                entry.phase = Phase::Open;
+                entry.mark = Some(mark);
+            })?;
+            world.opened(op, &of);
+            return Ok(());
+        }
+        let content = match op {
+            Op::Rollback { to, .. } => match world.records.get(&to) {
+                Some(stored) => stored.content.clone(),
+                None => return Err(Halt::Failed),
+            },
+            _ => digest,
+        };
+        let fenced = world.plant != Some(Plant::NoFencing);
+        let entry = Entry { number, phase: Phase::Open, mark: Some(mark), modified: world.now };
+        let made = entry.clone();
+        let version = world.request(|world| {
+            // A name that exists is refused by the API server; unfenced, an agent would take the next free one.
+            let number = match world.records.contains_key(&number) {
+                true if fenced => return Err(Halt::Conflict),
+                true => world.records.keys().next_back().map_or(1, |last| last + 1),
+                false => number,
+            };
+            let version = world.stamp();
+            world.opened(op, &of);
+            world.records.insert(number, Stored { entry: Entry { number, ..made }, version, content });
+            Ok(version)
+        })?;
+        self.entered(entry, version);
+        Ok(())
+    }
+
+    fn entered(&mut self, entry: Entry, version: u64) {
+        self.versions.insert(entry.number, version);
+        let Some(record) = &mut self.record else { return };
+        match record.entries.iter_mut().find(|old| old.number == entry.number) {
+            Some(old) => *old = entry,
+            None => record.entries.push(entry),
+        }
+        record.entries.sort_by_key(|entry| entry.number);
+        self.facts.outcome = None;
+        self.facts.health = None;
+    }
+
+    /// Writes a record again, if nobody wrote it since it was read.
+    fn replace(&mut self, number: u64, world: &mut World, change: impl FnOnce(&mut Entry)) -> Result<(), Halt> {
+        let known = self.versions.get(&number).copied();
+        let fenced = world.plant != Some(Plant::NoFencing);
+        let (entry, version) = world.request(|world| {
+            let version = world.stamp();
+            let now = world.now;
+            let stored = world.records.get_mut(&number).ok_or(Halt::Conflict)?;
+            if fenced && Some(stored.version) != known {
+                return Err(Halt::Conflict);
+            }
+            change(&mut stored.entry);
+            stored.entry.modified = now;
+            stored.version = version;
+            Ok((stored.entry.clone(), version))
+        })?;
+        self.entered(entry, version);
+        Ok(())
+    }
+
+    fn amend(&mut self, number: u64, world: &mut World, change: impl FnOnce(&mut Mark, Millis)) -> Result<(), Halt> {
+        let now = world.now;
+        self.replace(number, world, |entry| {
+            if let Some(mark) = &mut entry.mark {
+                change(mark, now);
+            }
+        })
+    }
+
+    fn end(&mut self, number: u64, phase: Phase, world: &mut World, change: impl FnOnce(&mut Mark)) -> Result<(), Halt> {
+        self.replace(number, world, |entry| {
+            entry.phase = phase;
+            if let Some(mark) = &mut entry.mark {
+                change(mark);
+            }
+        })?;
+        self.facts.plan = None;
+        self.facts.drift = None;
+        if phase == Phase::Failed { self.trim(world) } else { Ok(()) }
+    }
+
+    fn close(&mut self, number: u64, world: &mut World) -> Result<(), Halt> {
+        let op = world.records.get(&number).and_then(|stored| stored.entry.mark.as_ref()).map(|mark| mark.op);
+        if let Some(Op::Uninstall { .. }) = op {
+            let numbers: Vec<u64> = world.records.keys().copied().collect();
+            for number in numbers {
+                world.request(|world| {
+                    world.stamp();
+                    world.records.remove(&number);
+                    Ok(())
+                })?;
+                if let Some(record) = &mut self.record {
+                    record.entries.retain(|entry| entry.number != number);
+                }
+            }
+            self.facts.plan = None;
+            self.facts.drift = None;
+            return Ok(());
+        }
+        let known = self.record.iter().flat_map(|record| &record.entries);
+        let old: Vec<u64> = known.filter(|e| e.phase == Phase::Deployed && e.number != number).map(|e| e.number).collect();
+        for old in old {
+            self.replace(old, world, |entry| entry.phase = Phase::Superseded)?;
+        }
+        self.end(number, Phase::Deployed, world, |mark| {
+            mark.good = true;
+            mark.stage = Stage::Close;
+            mark.failure = None;
+        })?;
+        self.trim(world)
+    }
+
+    fn trim(&mut self, world: &mut World) -> Result<(), Halt> {
+        let Some(record) = &self.record else { return Ok(()) };
+        if world.plant == Some(Plant::NeverTrims) {
+            return Ok(());
+        }
+        let keep = [record.deployed().map(|e| e.number), record.last_good().map(|e| e.number)];
+        let over = record.entries.len().saturating_sub(HISTORY);
+        let old: Vec<u64> =
+            record.entries.iter().map(|e| e.number).filter(|number| !keep.contains(&Some(*number))).take(over).collect();
+        for number in old {
+            world.request(|world| {
+                world.stamp();
+                world.records.remove(&number);
+                Ok(())
+            })?;
+            if let Some(record) = &mut self.record {
+                record.entries.retain(|entry| entry.number != number);
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&mut self, memory: Memory, world: &mut World) -> Result<(), Halt> {
+        let stored = memory.clone();
+        world.request(|world| {
+            world.stamp();
+            world.memory = stored;
+            Ok(())
+        })?;
+        if let Some(record) = &mut self.record {
+            record.memory = memory;
+        }
+        Ok(())
+    }
+}

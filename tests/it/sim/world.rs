@@ -1,0 +1,507 @@
+//! The fake world: a branch, a cluster, release records, people, a clock.
+
+use super::{Finding, agent::Agent, checks::Check, plant::Plant};
+use std::collections::{BTreeMap, BTreeSet};
+use windlass::decide::*;
+
+/// What a revision is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    Good,
+    /// Fails for good while it becomes healthy.
+    Crashes,
+    /// Never becomes healthy, and says no more.
+    Hangs,
+    FailsTests,
+    /// The API server refuses it.
+    Invalid,
+    /// The agent is not allowed to apply it; nobody says that the revision is to blame.
+    Denied,
+    /// It cannot be rendered.
+    Unrenderable,
+}
+
+/// A record in the fake API server.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub entry: Entry,
+    pub version: u64,
+    /// What the release holds.
+    pub content: String,
+}
+
+/// What runs.
+#[derive(Clone, Debug, Default)]
+pub struct Live {
+    /// The content last applied.
+    pub content: Option<String>,
+    /// An apply was cut off.
+    pub partial: bool,
+    pub drift: bool,
+    /// When what was applied becomes healthy.
+    pub ready_at: Millis,
+}
+
+/// Why an agent's step ended early.
+pub enum Halt {
+    Crash,
+    /// The request failed; whether it took effect is not known.
+    Failed,
+    /// Somebody else wrote.
+    Conflict,
+}
+
+/// How long the world is wild, then how long it is calm.
+const WILD: Millis = 40 * 60_000;
+const CALM: Millis = 45 * 60_000;
+/// How many steps may follow one another without a wait.
+const MAX_STEPS: u32 = 400;
+/// How many records the agent keeps.
+pub const HISTORY: usize = 5;
+
+pub struct World {
+    random: u64,
+    pub now: Millis,
+    pub plant: Option<Plant>,
+    pub loud: bool,
+    pub policy: Policy,
+    /// Revisions of the branch, the last is the head.
+    pub branch: Vec<(String, Quality)>,
+    pub records: BTreeMap<u64, Stored>,
+    pub memory: Memory,
+    pub live: Live,
+    pub released: bool,
+    version: u64,
+    /// Probability of a fault at each request, in thousandths; 0 when calm.
+    pub faults: u64,
+    pub opens: Vec<Millis>,
+    pub bad_opens: BTreeMap<String, u32>,
+    /// What people did that excuses more attempts.
+    excuses: u32,
+    retries: u32,
+    /// Writes of records and memory, applies and repairs.
+    pub writes: u64,
+    pub finding: Option<Finding>,
+    tokens: u32,
+}
+
+impl World {
+    pub fn new(seed: u64, plant: Option<Plant>, loud: bool) -> World {
+        let mut world = World {
+            random: seed ^ 0x9e37_79b9_7f4a_7c15,
+            now: 1_700_000_000_000,
+            plant,
+            loud,
+            policy: Policy::default(),
+            branch: Vec::new(),
+            records: BTreeMap::new(),
+            memory: Memory::default(),
+            live: Live::default(),
+            released: false,
+            version: 0,
+            faults: 0,
+            opens: Vec::new(),
+            bad_opens: BTreeMap::new(),
+            excuses: 0,
+            retries: 0,
+            writes: 0,
+            finding: None,
+            tokens: 0,
+        };
+        world.faults = [0, 10, 50, 150, 300][world.pick(5) as usize];
+        world.policy = Policy {
+            manual: world.pick(6) == 0,
+            self_heal: world.pick(4) != 0,
+            rollback: world.pick(8) != 0,
+            keep_failed_install: world.pick(4) == 0,
+            tests: true,
+            retry_limit: 3,
+            backoff: 1_000 + world.pick(5_000) as i64,
+            interval: 30_000 + world.pick(90_000) as i64,
+            timeout: 120_000,
+            health_timeout: 60_000,
+            ..Policy::default()
+        };
+        world.push();
+        world
+    }
+
+    /// splitmix64
+    pub fn pick(&mut self, below: u64) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % below
+    }
+
+    pub fn say(&self, what: impl FnOnce() -> String) {
+        if self.loud {
+            println!("{:>8.1} {}", (self.now - 1_700_000_000_000) as f64 / 1000.0, what());
+        }
+    }
+
+    pub fn fail(&mut self, off: &BTreeSet<Check>, check: Check, what: String) {
+        if !off.contains(&check) && self.finding.is_none() {
+            self.finding = Some(Finding { check, what });
+        }
+    }
+
+    pub fn head(&self) -> (String, Quality) {
+        self.branch.last().cloned().expect("pushed at the start")
+    }
+
+    pub fn quality(&self, content: &str) -> Quality {
+        let revision = content.trim_start_matches("d-");
+        self.branch.iter().find(|(name, _)| name == revision).map_or(Quality::Good, |(_, quality)| *quality)
+    }
+
+    fn push(&mut self) {
+        let quality = match self.pick(13) {
+            0 => Quality::Crashes,
+            1 => Quality::Hangs,
+            2 => Quality::FailsTests,
+            3 => Quality::Invalid,
+            4 => Quality::Unrenderable,
+            5 => Quality::Denied,
+            _ => Quality::Good,
+        };
+        let name = format!("r{}", self.branch.len());
+        self.say(|| format!("git: {name} is {quality:?}"));
+        self.branch.push((name, quality));
+        self.excuses += 3;
+    }
+
+    pub fn stamp(&mut self) -> u64 {
+        self.version += 1;
+        self.writes += 1;
+        self.version
+    }
+
+    /// One request to the API server: it may fail before or after it took effect, and the agent may die around it.
+    pub fn request<T>(&mut self, act: impl FnOnce(&mut World) -> Result<T, Halt>) -> Result<T, Halt> {
+        self.now += 1 + self.pick(30) as i64;
+        if self.faults > 0 && self.pick(1000) < self.faults {
+            return match self.pick(4) {
+                0 => Err(Halt::Crash),
+                1 => Err(Halt::Failed),
+                2 => act(self).and(Err(Halt::Failed)),
+                _ => act(self).and(Err(Halt::Crash)),
+            };
+        }
+        act(self)
+    }
+
+    /// What people do to it, now and then.
+    fn meddle(&mut self, agents: &mut [Agent]) {
+        match self.pick(14) {
+            0..=3 => {
+                self.push();
+                agents.iter_mut().for_each(|agent| agent.facts.head = None);
+            }
+            4 | 5 => {
+                if self.live.content.is_some() {
+                    self.say(|| "somebody changes live by hand".into());
+                    self.live.drift = true;
+                    agents.iter_mut().for_each(|agent| agent.facts.drift = None);
+                }
+            }
+            6 => self.policy.suspended = !self.policy.suspended,
+            7 => {
+                self.policy.sync = Some(self.token("sync"));
+            }
+            8 => {
+                self.policy.retry = Some(self.token("retry"));
+                self.excuses += 6;
+                self.retries += 1;
+            }
+            9 => {
+                let good: Vec<u64> = self.records.values().filter(|r| r.entry.phase == Phase::Superseded).map(|r| r.entry.number).collect();
+                if !good.is_empty() {
+                    let number = good[self.pick(good.len() as u64) as usize];
+                    self.policy.rollback_to = Some((number, self.token("rollback")));
+                    self.excuses += 4;
+                }
+            }
+            10 => {
+                self.policy.resume = Some(self.token("resume"));
+                self.excuses += 3;
+            }
+            11 => {
+                self.helm();
+                // The watch on the records tells.
+                for agent in agents.iter_mut() {
+                    agent.record = None;
+                    agent.facts.drift = None;
+                }
+            }
+            12 => {
+                let agent = self.pick(agents.len() as u64) as usize;
+                self.say(|| format!("agent {agent} is killed"));
+                agents[agent].die(self.now + 500);
+            }
+            _ => {
+                let agent = self.pick(agents.len() as u64) as usize;
+                agents[agent].stopped_until = self.now + 5_000 + self.pick(40_000) as i64;
+            }
+        }
+    }
+
+    fn token(&mut self, what: &str) -> String {
+        self.tokens += 1;
+        let token = format!("{what}-{}", self.tokens);
+        self.say(|| format!("somebody asks: {token}"));
+        token
+    }
+
+    /// helm itself upgrades, or leaves a record pending.
+    fn helm(&mut self) {
+        let Some(last) = self.records.values().next_back().cloned() else { return };
+        if last.entry.phase == Phase::Open {
+            return;
+        }
+        let number = last.entry.number + 1;
+        let done = self.pick(3) != 0;
+        let phase = if done { Phase::Deployed } else { Phase::Open };
+        self.say(|| format!("helm writes release {number}, {phase:?}"));
+        if done {
+            for stored in self.records.values_mut().filter(|stored| stored.entry.phase == Phase::Deployed) {
+                stored.entry.phase = Phase::Superseded;
+                stored.version += 1_000_000;
+            }
+            self.live = Live { content: Some(format!("helm-{number}")), ready_at: self.now, ..Live::default() };
+        }
+        let entry = Entry { number, phase, mark: None, modified: self.now };
+        let version = self.stamp();
+        self.records.insert(number, Stored { entry, version, content: format!("helm-{number}") });
+        self.excuses += 4;
+    }
+
+    pub fn run(&mut self, off: &BTreeSet<Check>) -> Option<Finding> {
+        let start = self.now;
+        let mut agents = vec![Agent::new(0)];
+        if self.pick(3) == 0 {
+            agents.push(Agent::new(1));
+        }
+        let mut next_meddling = start + self.pick(120_000) as i64;
+        let mut calm = false;
+        let mut quiet_writes = None;
+        while self.now < start + WILD + CALM && self.finding.is_none() && !self.released {
+            if !calm && self.now >= start + WILD {
+                calm = true;
+                self.calm(&mut agents);
+            }
+            if !calm && self.now >= next_meddling {
+                self.meddle(&mut agents);
+                next_meddling = self.now + 1_000 + self.pick(240_000) as i64;
+            }
+            if calm && quiet_writes.is_none() && self.now >= start + WILD + CALM - 600_000 {
+                quiet_writes = Some(self.writes);
+            }
+            self.turn(&mut agents, if calm { i64::MAX } else { next_meddling }, off);
+            self.check(off);
+        }
+        if self.finding.is_none() {
+            self.check_end(off, quiet_writes);
+        }
+        self.finding.clone()
+    }
+
+    /// One agent's turn: a step, or a wait that lets the clock run.
+    fn turn(&mut self, agents: &mut [Agent], meddling: Millis, off: &BTreeSet<Check>) {
+        // Who is not stopped leads; a stopped one loses its lease to the other after 15 s.
+        let leader = match agents.iter().position(|agent| agent.leading && self.now < agent.lease_until(self.now)) {
+            Some(leader) => leader,
+            None => agents.iter().position(|agent| agent.stopped_until <= self.now).unwrap_or(0),
+        };
+        for (at, agent) in agents.iter_mut().enumerate() {
+            if at == leader && !agent.leading {
+                agent.take_over();
+            }
+            agent.leading = at == leader;
+        }
+        if agents.len() > 1 {
+            self.stale_write(agents, leader);
+        }
+        let agent = &mut agents[leader];
+        if agent.stopped_until > self.now {
+            self.now = agent.stopped_until.min(self.now + 1_000).min(meddling.max(self.now + 1));
+            return;
+        }
+        match agent.decide(self) {
+            Decision::Wait { why, until } => {
+                agent.steps = 0;
+                let until = until.unwrap_or(self.now + 3_600_000).max(self.now + 1);
+                let look = if matches!(why, Why::Health(_)) { self.now + 3_000 } else { until };
+                self.say(|| format!("waits: {why:?}"));
+                self.now = until.min(look).min(meddling).max(self.now + 1);
+                agent.facts.health = None;
+            }
+            Decision::Do(step) => {
+                agent.steps += 1;
+                if agent.steps > MAX_STEPS {
+                    let what = format!("{} steps without a wait, the last {step:?}", agent.steps);
+                    self.fail(off, Check::Livelock, what);
+                    // Where the check is off, time goes on.
+                    agent.steps = 0;
+                    self.now += 60_000;
+                    return;
+                }
+                self.now += 1 + self.pick(50) as i64;
+                self.say(|| format!("agent {leader}: {step:?}"));
+                self.check_open(&step, off);
+                agent.perform(step, self, off);
+            }
+        }
+    }
+
+    /// An agent that was stopped in the middle of a write finishes it after it woke, leader or not.
+    fn stale_write(&mut self, agents: &mut [Agent], leader: usize) {
+        for at in (0..agents.len()).filter(|at| *at != leader) {
+            if agents[at].stopped_until != 0 && agents[at].stopped_until <= self.now {
+                agents[at].stopped_until = 0;
+                // Not yet fenced: an uninstall works on a record that a new leader need not have written (seed 2448 before this
+                // exception). A leader that takes over has to claim the newest record first; then this exception goes.
+                let unfenced = matches!(agents[at].in_flight, Some(Step::Open { op: Op::Uninstall { .. }, .. }));
+                if let Some(step) = agents[at].in_flight.take().filter(|_| !unfenced) {
+                    self.say(|| format!("agent {at} wakes and writes: {step:?}"));
+                    agents[at].write(step, self);
+                }
+            }
+        }
+    }
+
+    /// Faults stop, people go home. What is still asked for is answered in the time that is left.
+    fn calm(&mut self, agents: &mut [Agent]) {
+        self.say(|| "calm".into());
+        self.faults = 0;
+        self.policy.suspended = false;
+        if self.policy.manual {
+            self.policy.sync = Some(self.token("sync"));
+        }
+        if self.pick(8) == 0 {
+            self.policy.deleting = true;
+            self.policy.orphan = self.pick(3) == 0;
+            self.say(|| "the Environment is deleted".into());
+        }
+        for agent in agents.iter_mut() {
+            agent.stopped_until = 0;
+            agent.in_flight = None;
+            agent.facts = Facts::default();
+        }
+    }
+
+    fn check_open(&mut self, step: &Step, off: &BTreeSet<Check>) {
+        let Step::Open { op, .. } = step else { return };
+        if self.policy.suspended && !self.policy.deleting {
+            self.fail(off, Check::Suspended, format!("{step:?} while suspended"));
+        }
+        let asked = self.policy.sync.as_ref().is_some_and(|token| !self.memory.is_handled("sync", token));
+        if self.policy.manual && matches!(op, Op::Install | Op::Upgrade) && !asked {
+            self.fail(off, Check::Manual, format!("{step:?} though nobody asked"));
+        }
+        if let Some(hold) = &self.memory.hold
+            && hold.head == self.head().0
+            && matches!(op, Op::Install | Op::Upgrade)
+        {
+            let what = format!("{step:?} though release {} is held", hold.number);
+            self.fail(off, Check::Held, what);
+        }
+    }
+
+    /// An attempt was recorded.
+    pub fn opened(&mut self, op: Op, revision: &str) {
+        self.opens.push(self.now);
+        if matches!(op, Op::Install | Op::Upgrade) && self.bad(revision) {
+            *self.bad_opens.entry(revision.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn bad(&self, revision: &str) -> bool {
+        matches!(self.quality(revision), Quality::Crashes | Quality::Hangs | Quality::FailsTests | Quality::Invalid)
+    }
+
+    fn check(&mut self, off: &BTreeSet<Check>) {
+        let open: Vec<u64> = self.records.values().filter(|r| r.entry.phase == Phase::Open).map(|r| r.entry.number).collect();
+        if open.len() > 1 {
+            self.fail(off, Check::OneOpen, format!("releases {open:?} are open at once"));
+        }
+        let hour = self.now - 3_600_000;
+        self.opens.retain(|at| *at > hour);
+        let limit = 40 + self.excuses as usize;
+        if self.opens.len() > limit {
+            self.fail(off, Check::Attempts, format!("{} attempts within an hour, {limit} would be many", self.opens.len()));
+        }
+        let allowed = 4 + 2 * self.retries;
+        if let Some((revision, count)) = self.bad_opens.iter().find(|(_, count)| **count > allowed).map(|(r, c)| (r.clone(), *c)) {
+            self.fail(off, Check::BadTries, format!("{revision} was tried {count} times, though it is bad"));
+        }
+        let good: Vec<String> = self
+            .records
+            .values()
+            .filter_map(|stored| stored.entry.mark.as_ref().filter(|mark| mark.good && matches!(mark.op, Op::Install | Op::Upgrade)))
+            .map(|mark| mark.revision.clone())
+            .collect();
+        if let Some(revision) = good.iter().find(|revision| self.bad(revision)) {
+            self.fail(off, Check::BadGood, format!("{revision} is bad and recorded good"));
+        }
+        let limit = self.policy.retry_limit;
+        let tries = self.records.values().filter_map(|r| Some(r.entry.mark.as_ref()?.tries)).max().unwrap_or_default();
+        if tries > limit {
+            self.fail(off, Check::Tries, format!("a stage was tried {tries} times again, {limit} are allowed"));
+        }
+        if self.records.len() > HISTORY + 15 {
+            self.fail(off, Check::Growth, format!("{} records", self.records.len()));
+        }
+    }
+
+    fn check_end(&mut self, off: &BTreeSet<Check>, quiet: Option<u64>) {
+        if self.policy.deleting {
+            if !self.released {
+                self.fail(off, Check::Removed, "the deleted Environment was never let go".into());
+            } else if !self.policy.orphan && (self.live.content.is_some() || !self.records.is_empty()) {
+                let what = format!("the Environment is gone, but {:?} runs and {} records are left", self.live.content, self.records.len());
+                self.fail(off, Check::Removed, what);
+            }
+            return;
+        }
+        // What is not allowed is tried again for ever, seldom.
+        if let Some(before) = quiet
+            && before != self.writes
+            && self.branch.iter().all(|(_, quality)| *quality != Quality::Denied)
+        {
+            self.fail(off, Check::Idle, format!("{} writes in the last ten calm minutes", self.writes - before));
+        }
+        if self.live.drift && self.policy.self_heal && self.settled_good() {
+            self.fail(off, Check::DriftRepaired, "drift was never repaired".into());
+        }
+        self.check_converged(off);
+    }
+
+    /// Whether the newest record is deployed: only then is there something to compare live with.
+    fn settled_good(&self) -> bool {
+        self.records.values().next_back().is_some_and(|stored| stored.entry.phase == Phase::Deployed)
+    }
+
+    fn check_converged(&mut self, off: &BTreeSet<Check>) {
+        let (head, quality) = self.head();
+        let live = self.live.content.clone();
+        if self.memory.hold.is_some() || self.live.partial && !self.policy.rollback {
+            return;
+        }
+        if quality == Quality::Good {
+            if live != Some(format!("d-{head}")) || self.live.partial {
+                // A rollback that failed holds still until the branch moves.
+                self.fail(off, Check::Converged, format!("{live:?} runs, and the head is {head}, which is good"));
+            }
+            return;
+        }
+        let good = match live.as_deref() {
+            None => self.records.values().all(|stored| stored.entry.phase != Phase::Deployed),
+            Some(content) => content.starts_with("helm-") || self.quality(content) == Quality::Good,
+        };
+        if self.policy.rollback && !self.policy.keep_failed_install && !good {
+            self.fail(off, Check::Converged, format!("{live:?} runs, which is bad"));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+module windlass.dev/oracle/template
+
+go 1.26

@@ -1,0 +1,89 @@
+//! The program under test: built by cargo, started as a process, asked through its Environments.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+use crate::sys::{self, Process};
+
+/// The path of the `windlass` program: `WINDLASS_BIN`, or built now, in the given cargo profile.
+pub fn binary(profile: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("WINDLASS_BIN") {
+        return Ok(path.into());
+    }
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", "windlass", "--bin", "windlass", "--profile", profile]);
+    let status = command.current_dir(sys::root_dir()).status().context("starting cargo")?;
+    if !status.success() {
+        bail!("building windlass ended with {status}");
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| sys::root_dir().join("target"), PathBuf::from);
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(target.join(folder).join("windlass"))
+}
+
+/// Makes the Environment kind known, and waits until the API server serves it.
+pub fn install_crd(cluster: &Cluster, binary: &Path) -> Result<()> {
+    let crd = sys::run(Command::new(binary).arg("crd"))?;
+    cluster.apply(&crd)?;
+    cluster.kubectl(&["wait", "--for=condition=Established", "crd/environments.windlass.dev", "--timeout=60s"])?;
+    Ok(())
+}
+
+/// A running agent outside of the cluster; it ends with the cluster.
+pub struct Agent {
+    /// Its process; the log is `agent.log` in the cluster's folder.
+    pub process: Process,
+    /// Where it serves `/metrics` and the health checks, as `ADDRESS:PORT`.
+    pub address: Option<String>,
+}
+
+impl Agent {
+    /// Starts one as the given user.
+    pub fn start(cluster: &Cluster, binary: &Path, kubeconfig: &Path) -> Result<Self> {
+        let help = sys::run(Command::new(binary).args(["agent", "--help"]))?;
+        let address = match help.contains("--metrics-addr") {
+            true => Some(format!("127.0.0.1:{}", sys::free_port()?)),
+            false => None,
+        };
+        let cache = cluster.dir().join("agent-cache");
+        fs::create_dir_all(&cache)?;
+        let process = cluster.supervisor().spawn("agent", binary, |c| {
+            c.arg("agent").arg("--kubeconfig").arg(kubeconfig).arg("--cache-dir").arg(&cache);
+            if let Some(address) = &address {
+                c.args(["--metrics-addr", address]);
+            }
+            // What the person at this terminal has set is not meant for it.
+            c.env_remove("KUBECONFIG").env("HOME", cluster.dir());
+        })?;
+        Ok(Self { process, address })
+    }
+}
+
+/// The path of an Environment in the API.
+pub fn environment_path(namespace: &str, name: &str) -> String {
+    format!("/apis/windlass.dev/v1alpha1/namespaces/{namespace}/environments/{name}")
+}
+
+/// A condition of an Environment: its status, reason and message, all empty where there is none.
+pub fn condition(environment: &Value, kind: &str) -> [String; 3] {
+    let all = environment["status"]["conditions"].as_array().into_iter().flatten();
+    let found = all.into_iter().find(|c| c["type"] == kind);
+    ["status", "reason", "message"].map(|f| found.and_then(|c| c[f].as_str()).unwrap_or_default().to_owned())
+}
+
+/// Whether a status field names this commit, in full or shortened.
+pub fn names_commit(field: &Value, commit: &str) -> bool {
+    field.as_str().is_some_and(|text| text.len() >= 7 && commit.starts_with(text))
+}
+
+/// Whether the Environment has this commit, released, healthy and tested.
+pub fn settled_on(environment: &Value, commit: &str) -> bool {
+    let [ready, ..] = condition(environment, "Ready");
+    ready == "True" && names_commit(&environment["status"]["lastGoodRevision"], commit)
+}

@@ -1,0 +1,147 @@
+//! `cargo xtask`: see `cargo xtask help`.
+
+mod bench_render;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::cluster::{Cluster, Nodes, Options};
+use xtask::demo::Demo;
+use xtask::{parts, tools};
+
+/// The project's own tools.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Check everything, or the parts named.
+    Test {
+        /// Which parts; all of them when none is named.
+        parts: Vec<String>,
+        /// Print the parts and what they check.
+        #[arg(long)]
+        list: bool,
+    },
+    /// Build the tools of others that tests run (from pinned Go modules, into the cache) and print their paths.
+    Tools {
+        /// All of a test cluster's when none is named.
+        names: Vec<String>,
+    },
+    /// Show the main job on a cluster of its own: deploy, test, roll back, repair.
+    Demo {
+        /// Fake nodes, even as root.
+        #[arg(long)]
+        kwok: bool,
+        /// End after the last step; exit code 0 only if each was seen.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Ask the real tools anew for what tests expect: the generators in tests/oracle.
+    Oracle {
+        /// Which of them.
+        names: Vec<String>,
+    },
+    /// Measure.
+    #[command(subcommand)]
+    Bench(Bench),
+    /// A Kubernetes cluster to play with.
+    #[command(subcommand)]
+    Cluster(ClusterTask),
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Rendering against helm, process against process and in process.
+    Render(bench_render::RenderBench),
+}
+
+#[derive(Subcommand)]
+enum ClusterTask {
+    /// Start one, print its KUBECONFIG, and keep it until ^C.
+    Up {
+        /// Fake nodes (this is the default).
+        #[arg(long, conflicts_with = "node")]
+        kwok: bool,
+        /// How many fake nodes.
+        #[arg(long, default_value_t = 3)]
+        nodes: u32,
+        /// This machine as a real node (needs root).
+        #[arg(long)]
+        node: bool,
+        /// Log requests, to audit.log in the cluster's folder.
+        #[arg(long)]
+        audit: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match perform(Args::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<()> {
+    match task {
+        Task::Test { list: true, .. } => {
+            for part in parts::PARTS {
+                println!("{:10} {}", part.name, part.about);
+            }
+        }
+        Task::Test { parts: names, .. } => parts::run(&names)?,
+        Task::Oracle { names } => parts::oracle(&names)?,
+        Task::Tools { names } => {
+            let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+            if names.is_empty() {
+                names.extend(tools::CONTROL_PLANE);
+            }
+            for path in tools::tools(&names)? {
+                println!("{}", path.display());
+            }
+        }
+        Task::Demo { kwok, check } => xtask::demo::run(&Demo { kwok, check, recreate: false })?,
+        Task::Bench(Bench::Render(bench)) => bench_render::run(&bench)?,
+        Task::Cluster(ClusterTask::Up {
+            kwok: _,
+            nodes,
+            node,
+            audit,
+        }) => {
+            let nodes = if node {
+                Nodes::Real
+            } else {
+                Nodes::Kwok(nodes)
+            };
+            up(Options {
+                nodes,
+                audit,
+                ..Options::default()
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn up(options: Options) -> Result<()> {
+    let cluster = Cluster::start(options)?;
+    println!("export KUBECONFIG={}", cluster.kubeconfig().display());
+    println!(
+        "# logs: {}; kubectl: {}",
+        cluster.dir().display(),
+        tools::tool("kubectl")?.display()
+    );
+    println!("# ^C ends it");
+    // ^C or a signal takes this process, and the watchdog sees to the rest.
+    loop {
+        std::thread::park();
+    }
+}

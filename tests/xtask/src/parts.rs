@@ -1,0 +1,193 @@
+//! `cargo xtask test`: every check of the project, by part. A part that cannot run fails; nothing is skipped silently.
+
+use crate::sys::root_dir;
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// One part: its name, what it checks, how.
+pub struct Part {
+    /// As on the command line.
+    pub name: &'static str,
+    /// One sentence for `--list`.
+    pub about: &'static str,
+    run: fn() -> Result<()>,
+}
+
+/// All parts, in the order in which they run: the quick ones first.
+pub const PARTS: &[Part] = &[
+    Part { name: "lint", about: "clippy with warnings as errors, for both feature sets", run: lint },
+    Part { name: "unit", about: "unit tests of the library", run: unit },
+    Part { name: "cases", about: "tests against real counterparts and goldens made by helm, Go and Prometheus; the architecture rules", run: cases },
+    Part { name: "corpus", about: "helm's output for hundreds of public charts and thousands of templates, where ../shared holds them", run: corpus },
+    Part { name: "sim", about: "the decision in a fake world with faults and crashes, over many seeds", run: sim },
+    Part { name: "cluster", about: "the main job on a real API server with fake nodes", run: cluster },
+    Part { name: "node", about: "real containers on this machine, requests to them meanwhile (needs root)", run: node },
+];
+
+/// Runs the named parts, all of them where none is named.
+pub fn run(names: &[String]) -> Result<()> {
+    let unknown: Vec<_> = names.iter().filter(|name| !PARTS.iter().any(|part| part.name == **name)).collect();
+    if !unknown.is_empty() {
+        let known: Vec<_> = PARTS.iter().map(|part| part.name).collect();
+        bail!("no such part: {unknown:?}; there are {}", known.join(" "));
+    }
+    let mut failed = Vec::new();
+    let mut passed = 0;
+    for part in PARTS.iter().filter(|part| names.is_empty() || names.iter().any(|name| name == part.name)) {
+        println!("\n== {}: {}", part.name, part.about);
+        let start = Instant::now();
+        match (part.run)() {
+            Ok(()) => {
+                passed += 1;
+                println!("== {} passed in {:.0} s", part.name, start.elapsed().as_secs_f64());
+            }
+            Err(error) => {
+                println!("== {} FAILED after {:.0} s: {error:#}", part.name, start.elapsed().as_secs_f64());
+                failed.push(part.name);
+            }
+        }
+    }
+    println!("\n{passed} passed, {} failed", failed.len());
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(" "));
+    }
+    Ok(())
+}
+
+fn cargo(args: &[&str]) -> Result<()> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    run_command(command.args(args))
+}
+
+/// Runs tests, passes their output on, and wants at least one of them to have run.
+fn cargo_test(args: &[&str]) -> Result<()> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["test", "--quiet"]).args(args).current_dir(root_dir());
+    println!("+ {command:?}");
+    let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("starting {command:?}"))?;
+    let (mut ran, mut ignored) = (0, 0);
+    for line in BufReader::new(child.stdout.take().context("its output is a pipe")?).lines() {
+        let line = line?;
+        println!("{line}");
+        if let Some(rest) = line.strip_prefix("test result: ") {
+            let (these, skipped) = counts(rest);
+            ran += these;
+            ignored += skipped;
+        }
+    }
+    println!("{ran} tests ran, {ignored} are ignored by attribute");
+    let status = child.wait()?;
+    if !status.success() {
+        bail!("{command:?}: {status}");
+    }
+    if ran == 0 {
+        bail!("{command:?} ran no test");
+    }
+    Ok(())
+}
+
+/// From `ok. 12 passed; 1 failed; 2 ignored; …`: how many ran, how many were ignored.
+fn counts(text: &str) -> (u64, u64) {
+    let number = |word: &str| {
+        let before = text.split(&format!(" {word}")).next().unwrap_or_default();
+        before.rsplit(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0)
+    };
+    (number("passed") + number("failed"), number("ignored"))
+}
+
+fn run_command(command: &mut Command) -> Result<()> {
+    println!("+ {command:?}");
+    let status = command.current_dir(root_dir()).status().with_context(|| format!("starting {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?}: {status}");
+    }
+    Ok(())
+}
+
+fn lint() -> Result<()> {
+    cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(&["clippy", "--quiet", "--no-default-features", "--lib", "--bins", "--", "-D", "warnings"])
+}
+
+fn unit() -> Result<()> {
+    cargo_test(&["--lib", "--bins"])
+}
+
+fn cases() -> Result<()> {
+    crate::tools::tool("helm")?;
+    crate::tools::tool("helm3")?;
+    cargo_test(&["--test", "it"])
+}
+
+fn sim() -> Result<()> {
+    cargo_test(&["--test", "it", "sim::"])
+}
+
+fn cluster() -> Result<()> {
+    crate::tools::tools(crate::tools::CONTROL_PLANE)?;
+    cargo_test(&["--package", "xtask", "--lib", "--bins", "--test", "cluster"])?;
+    cargo_test(&["--test", "e2e"])
+}
+
+fn node() -> Result<()> {
+    crate::cluster::node::possible()?;
+    cargo_test(&["--package", "xtask", "--test", "node", "--", "--test-threads", "1"])
+}
+
+/// The corpus is not part of the project: it may be absent, and that is said.
+fn corpus() -> Result<()> {
+    let shared = root_dir().join("../shared");
+    if !shared.join("corpus/compare").exists() {
+        println!("../shared/corpus is not there: nothing to compare with");
+        return Ok(());
+    }
+    cargo(&["build", "--quiet", "--profile", "quick", "--no-default-features"])?;
+    let binary = target_dir()?.join("quick/windlass");
+    let binary = binary.to_str().context("a path of plain text")?;
+    let render = format!("{binary} template rel {{chart}} --namespace ns --kube-version 1.34.0 {{values}}");
+    let charts = run_command(Command::new(shared.join("corpus/compare")).arg(render));
+    let functions = run_command(Command::new(shared.join("functions/compare")).arg(binary));
+    charts.and(functions)
+}
+
+/// Makes what real tools say anew: every generator below `tests/oracle`, with helm from its module.
+pub fn oracle(names: &[String]) -> Result<()> {
+    let helm = crate::tools::tool("helm")?;
+    let folder = crate::sys::tests_dir().join("oracle");
+    let mut found: Vec<_> = std::fs::read_dir(&folder)?.collect::<std::io::Result<Vec<_>>>()?;
+    found.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in found {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !entry.path().join("go.mod").exists() || !(names.is_empty() || names.contains(&name)) {
+            continue;
+        }
+        println!("== {name}");
+        let status = Command::new("go").args(["run", "."]).current_dir(entry.path()).env("GOWORK", "off").env("HELM", &helm).status()?;
+        if !status.success() {
+            bail!("the generator tests/oracle/{name} ended with {status}");
+        }
+    }
+    Ok(())
+}
+
+fn target_dir() -> Result<std::path::PathBuf> {
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["metadata", "--format-version=1", "--no-deps"])
+        .current_dir(root_dir())
+        .output()
+        .context("asking cargo for its target directory")?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("reading cargo's metadata")?;
+    Ok(Path::new(metadata["target_directory"].as_str().context("cargo names a target directory")?).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn summary_lines_are_counted() {
+        assert_eq!(super::counts("ok. 12 passed; 0 failed; 2 ignored; 0 measured; 1 filtered out"), (12, 2));
+        assert_eq!(super::counts("FAILED. 3 passed; 4 failed; 0 ignored; 0 measured"), (7, 0));
+    }
+}
