@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -285,6 +285,27 @@ pub fn run(command: &mut Command) -> Result<String> {
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("starting {command:?}"))?;
+    succeeded(command, output)
+}
+
+/// As [`run`], with something on its standard input.
+pub fn run_with_input(command: &mut Command, input: &[u8]) -> Result<String> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {command:?}"))?;
+    let mut stdin = child.stdin.take().context("its input is a pipe")?;
+    std::thread::scope(|scope| {
+        // Beside the reading: neither end waits for a full pipe. A reader that went away says why on its own.
+        scope.spawn(move || stdin.write_all(input));
+        let output = child.wait_with_output().with_context(|| format!("waiting for {command:?}"))?;
+        succeeded(command, output)
+    })
+}
+
+fn succeeded(command: &Command, output: Output) -> Result<String> {
     if !output.status.success() {
         bail!(
             "{command:?} ended with {}:\n{}",

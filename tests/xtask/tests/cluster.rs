@@ -225,3 +225,18 @@ fn nothing_outlives_a_killed_owner() {
 fn the_demo_is_seen_on_fake_nodes() {
     demo::run(&Demo { kwok: true, check: true, recreate: false }).unwrap_or_else(|error| panic!("{error:#}"));
 }
+
+#[test]
+fn manifests_applied_at_the_same_time_do_not_take_each_others_place() {
+    let cluster = Cluster::start(Options::default()).expect("the cluster starts");
+    let names: Vec<String> = (0..8).map(|n| format!("at-once-{n}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            let manifest = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}).to_string();
+            scope.spawn(|| cluster.apply(&{ manifest }).expect("the Namespace is taken"));
+        }
+    });
+    for name in &names {
+        cluster.kubectl(&["get", "namespace", name]).expect("it is there");
+    }
+}

@@ -197,15 +197,10 @@ impl Cluster {
 
     /// Applies a manifest (YAML text) with `kubectl apply --server-side`.
     pub fn apply(&self, manifest: &str) -> Result<String> {
-        let path = self.dir().join("apply.yaml");
-        std::fs::write(&path, manifest)?;
-        self.kubectl(&[
-            "apply".as_ref(),
-            "--server-side".as_ref(),
-            "--force-conflicts".as_ref(),
-            "-f".as_ref(),
-            path.as_os_str(),
-        ])
+        // A pipe, not a file: tests apply at the same time.
+        let mut command = self.kubectl_command()?;
+        command.args(["apply", "--server-side", "--force-conflicts", "-f", "-"]);
+        sys::run_with_input(&mut command, manifest.as_bytes())
     }
 
     /// Where the audit log is written ([`Options::audit`]).
