@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::sys::{self, Process};
+use crate::tools;
 
 /// The path of the `windlass` program: `WINDLASS_BIN`, or built now, in the given cargo profile.
 pub fn binary(profile: &str) -> Result<PathBuf> {
@@ -25,6 +26,30 @@ pub fn binary(profile: &str) -> Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| sys::root_dir().join("target"), PathBuf::from);
     let folder = if profile == "dev" { "debug" } else { profile };
     Ok(target.join(folder).join("windlass"))
+}
+
+/// The program for an image: static, so that it needs nothing else there. As the `Dockerfile` builds it (Debian's static glibc;
+/// OpenSSL, libgit2 and libssh2 from their crates), but without link-time optimisation, which would take minutes.
+///
+/// Everything is built once more for it, in a target folder below the cache; after that only what changed is.
+pub fn static_binary() -> Result<PathBuf> {
+    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let target = tools::cache_dir()?.join("static-target");
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--locked", "--package", "windlass", "--bin", "windlass", "--profile", "quick", "--target", &triple]);
+    command.arg("--target-dir").arg(&target).current_dir(sys::root_dir());
+    // With a target named, build scripts and macros are not built with these.
+    command.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS");
+    // Who saves time with the system's OpenSSL elsewhere needs the crate's here: that of the system may be shared only.
+    command.env("OPENSSL_NO_VENDOR", "0");
+    let _lock = sys::lock(&target.with_extension("lock"), "build of the static program")?;
+    eprintln!("xtask: building the static windlass (minutes the first time)");
+    let status = command.status().context("starting cargo")?;
+    if !status.success() {
+        bail!("building the static windlass ended with {status}");
+    }
+    Ok(target.join(triple).join("quick/windlass"))
 }
 
 /// Makes the Environment kind known, and waits until the API server serves it.

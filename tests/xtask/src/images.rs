@@ -20,12 +20,22 @@ pub struct Image {
     pub links: Vec<(String, String)>,
     /// What runs.
     pub entrypoint: Vec<String>,
+    /// Its arguments, unless the pod says others.
+    pub cmd: Vec<String>,
+    /// `NAME=VALUE`.
+    pub env: Vec<String>,
     /// `UID:GID`; empty for root.
     pub user: String,
 }
 
+/// The agent's image: `windlass:0.1.0` in `manifests/`, which container runtimes read like this.
+pub const WINDLASS: &str = "docker.io/library/windlass:0.1.0";
+
 /// Where Debian's busybox-static puts its binary.
 const BUSYBOX: &str = "/bin/busybox";
+
+/// Where Debian's ca-certificates puts the public authorities, here and in the image.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The tools that the sample application and its tests call, as links to busybox.
 const APPLETS: &[&str] = &[
@@ -49,6 +59,8 @@ impl Image {
                 .map(|a| (format!("bin/{a}"), "busybox".into()))
                 .collect(),
             entrypoint: vec!["/bin/busybox".into()],
+            cmd: vec![],
+            env: vec!["PATH=/bin".into()],
             user: String::new(),
         })
     }
@@ -62,14 +74,21 @@ impl Image {
         Ok(image)
     }
 
-    /// An image with nothing but one static program in it, run by a user who is not root.
-    pub fn program(name: &str, binary: &Path, inside: &str) -> Result<Self> {
+    /// windlass as the `Dockerfile` makes it: the static program, the public certificate authorities, nobody's user, nothing else.
+    pub fn windlass(name: &str, binary: &Path) -> Result<Self> {
         let content = fs::read(binary).with_context(|| format!("reading {}", binary.display()))?;
+        let mut files = vec![("windlass".into(), 0o755, content)];
+        // A machine without them has no use for repositories behind https either.
+        if let Ok(authorities) = fs::read(AUTHORITIES) {
+            files.push((AUTHORITIES[1..].into(), 0o644, authorities));
+        }
         Ok(Self {
             name: name.into(),
-            files: vec![(inside.into(), 0o755, content)],
+            files,
             links: vec![],
-            entrypoint: vec![format!("/{inside}")],
+            entrypoint: vec!["/windlass".into()],
+            cmd: vec!["agent".into()],
+            env: vec![format!("SSL_CERT_FILE={AUTHORITIES}")],
             user: "65532:65532".into(),
         })
     }
@@ -87,7 +106,9 @@ impl Image {
         let config = json!({
             "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
             "os": "linux",
-            "config": {"Entrypoint": self.entrypoint, "User": self.user, "Env": ["PATH=/bin"], "WorkingDir": "/"},
+            "config": {
+                "Entrypoint": self.entrypoint, "Cmd": self.cmd, "User": self.user, "Env": self.env, "WorkingDir": "/",
+            },
             // Not compressed: the digest of the content is that of the blob.
             "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
         });

@@ -1,6 +1,7 @@
 //! `cargo xtask`: see `cargo xtask help`.
 
 mod bench_render;
+mod bench_scale;
 
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::cluster::{Cluster, Nodes, Options};
 use xtask::demo::Demo;
+use xtask::images::Image;
 use xtask::{parts, tools};
 
 /// The project's own tools.
@@ -50,6 +52,15 @@ enum Task {
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
+    /// Build the agent's image as an OCI archive, without a Docker daemon, and print its path.
+    Image {
+        /// The image's name.
+        #[arg(long, default_value = xtask::images::WINDLASS)]
+        name: String,
+        /// The folder that the archive is put into; the cache's when none is named.
+        #[arg(long)]
+        output: Option<std::path::PathBuf>,
+    },
     /// A Kubernetes cluster to play with.
     #[command(subcommand)]
     Cluster(ClusterTask),
@@ -59,6 +70,8 @@ enum Task {
 enum Bench {
     /// Rendering against helm, process against process and in process.
     Render(bench_render::RenderBench),
+    /// A hundred Environments: time, CPU seconds, memory, requests, against a bare client.
+    Scale(bench_scale::ScaleBench),
 }
 
 #[derive(Subcommand)]
@@ -110,6 +123,16 @@ fn perform(task: Task) -> Result<()> {
         }
         Task::Demo { kwok, check } => xtask::demo::run(&Demo { kwok, check, recreate: false })?,
         Task::Bench(Bench::Render(bench)) => bench_render::run(&bench)?,
+        Task::Bench(Bench::Scale(bench)) => bench_scale::run(&bench)?,
+        Task::Image { name, output } => {
+            let image = Image::windlass(&name, &xtask::agent::static_binary()?)?;
+            let folder = match output {
+                Some(folder) => folder,
+                None => tools::cache_dir()?,
+            };
+            std::fs::create_dir_all(&folder)?;
+            println!("{}", image.write(&folder)?.display());
+        }
         Task::Cluster(ClusterTask::Up {
             kwok: _,
             nodes,
