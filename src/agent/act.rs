@@ -21,6 +21,7 @@ impl<K: Keeper> Driver<K> {
     pub(super) async fn act(&mut self, step: Step) {
         let result = match step {
             Step::Open { number, op, revision, digest } => self.open(number, op, revision, digest).await,
+            Step::Claim { number } => self.claim(number).await,
             Step::Run { number, stage } => return self.run_stage(number, stage).await,
             Step::Advance { number, stage } => self.advance(number, stage).await,
             Step::CountTry { number, not_before, failure } => self.count_try(number, not_before, failure).await,
@@ -118,6 +119,19 @@ impl<K: Keeper> Driver<K> {
         };
         tracing::info!(environment = self.app.id(), revision = shown, release = number, reason = "Opened", "{text}");
         self.events.normal(if matches!(op, Op::Rollback { .. }) { "RollingBack" } else { "Releasing" }, &text).await;
+        Ok(())
+    }
+
+    /// Goes on with an attempt that another agent began.
+    async fn claim(&mut self, number: u64) -> Result<(), ApiError> {
+        let records = self.records.clone();
+        let holder = self.shared.holder.clone();
+        let held = self.held(number).await?;
+        let Some(mark) = held.mark.clone() else { return Err(ApiError::unreachable("the record lost its mark".into())) };
+        let before = mark.holder.clone();
+        records.mark(held, Mark { holder, ..mark }).await?;
+        self.entered(Phase::Open);
+        tracing::info!(environment = self.app.id(), release = number, before, reason = "Claimed", "going on with release {number}, which {before} began");
         Ok(())
     }
 

@@ -3,14 +3,14 @@
 use super::{Shared, events::Events, status, target::Content};
 use crate::{
     app::{App, EnvironmentStatus, PlanStatus, SourceStatus, TestsStatus},
-    cluster::{Held, Records},
+    cluster::{Held, Records, Seen},
     metrics::Live,
     decide::{self, Decision, Facts, Millis, Policy, Record, Step, View},
     object::{Object, ObjectRef},
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 use tokio::sync::mpsc;
@@ -22,10 +22,12 @@ pub enum Wake {
     App(Box<App>),
     /// A live object with this environment's mark changed.
     Object(ObjectRef),
+    /// A ConfigMap or Secret that the Environment names changed.
+    Input(ObjectRef),
     /// The branch may have moved.
     Source,
-    /// The release records may have changed.
-    Record,
+    /// A release record changed.
+    Record(Seen),
 }
 
 /// Where an Environment lives: an object of the API server, or a file.
@@ -90,7 +92,7 @@ impl<K: Keeper> Driver<K> {
         let records = Records::new(shared.cluster.clone(), &app.target_namespace, &app.release);
         let work = Work { tests: status.tests.clone(), plan: status.plan.clone(), ..Work::default() };
         let events = Events::new(shared.cluster.clone(), &app);
-        let policy = policy(&app);
+        let policy = policy(&app, &shared.holder);
         Driver { shared, policy, app, keeper, inbox, records, record: None, facts: Facts::default(), work, events, published: status }
     }
 
@@ -120,15 +122,18 @@ impl<K: Keeper> Driver<K> {
         }
     }
 
+    /// As after a restart: everything that is not in the record is forgotten.
+    pub fn forget_all(&mut self) {
+        self.record = None;
+        self.facts = Facts::default();
+        self.work = Work { tests: self.work.tests.take(), plan: self.work.plan.take(), ..Work::default() };
+    }
+
     pub(super) fn view(&self) -> View<'_> {
         View { now: now(), policy: &self.policy, record: self.record.as_ref(), facts: &self.facts }
     }
 
     async fn perform(&mut self, step: Step) {
-        // Only who holds the lease may write; reading does no harm, but without the lease there is nothing to read for.
-        while !self.shared.leading.load(Ordering::Acquire) {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
         let shared = self.shared.clone();
         let _slot = shared.slots.acquire().await.expect("the semaphore is never closed");
         tracing::debug!(environment = self.app.id(), ?step, "step");
@@ -174,14 +179,24 @@ impl<K: Keeper> Driver<K> {
                         self.facts.head = None;
                     }
                 }
-                self.policy = policy(&app);
+                self.policy = policy(&app, &self.shared.holder);
                 self.app = *app;
             }
             Wake::Source => self.facts.head = None,
-            Wake::Record => {
-                self.record = None;
-                self.work.held = None;
-                self.facts.drift = None;
+            Wake::Record(seen) => {
+                // Our own writes come back to us: only what somebody else wrote is news.
+                if self.record.is_some() && !self.records.knows(seen.number, seen.version.as_deref()) {
+                    self.record = None;
+                    self.work.held = None;
+                    self.facts.drift = None;
+                }
+            }
+            Wake::Input(object) => {
+                let credentials = self.app.spec.source.git.secret_ref.as_ref().is_some_and(|secret| secret.name == object.name);
+                if credentials && object.gvk.kind == "Secret" {
+                    self.facts.head = None;
+                }
+                self.facts.target = None;
             }
             Wake::Object(object) => {
                 self.facts.health = None;
@@ -275,13 +290,14 @@ pub(super) fn now() -> Millis {
 }
 
 /// What decisions need of the spec.
-fn policy(app: &App) -> Policy {
+fn policy(app: &App, holder: &str) -> Policy {
     use crate::app::{DeletionPolicy, FirstInstall, SyncMode};
     let rollback = app.requests.rollback.as_ref().and_then(|text| {
         let (number, _) = text.split_once('@').unwrap_or((text, ""));
         Some((number.parse().ok()?, text.clone()))
     });
     Policy {
+        holder: holder.to_owned(),
         deleting: app.deleting,
         orphan: app.spec.deletion_policy == DeletionPolicy::Orphan,
         suspended: app.suspended(),

@@ -72,13 +72,9 @@ impl<K: Keeper> Driver<K> {
         let Some(secret) = &self.app.spec.source.git.secret_ref else { return Ok(Credentials::default()) };
         let reference =
             ObjectRef { gvk: Gvk::new("v1", "Secret"), namespace: Some(self.app.namespace.clone()), name: secret.name.clone() };
-        let live = self.shared.cluster.get(&reference).await.map_err(|error| {
-            let mut failure = error.failure(&format!("reading the git credentials in {reference}"));
-            if error.is_not_found() {
-                failure.reason = "CredentialsMissing".into();
-            }
-            failure
-        })?;
+        let doing = format!("reading the git credentials in {reference}");
+        let live = self.shared.inputs.get(&self.app.id(), &reference).await.map_err(|error| error.failure(&doing))?;
+        let live = live.ok_or_else(|| Failure::new(Class::Config, "CredentialsMissing", format!("{doing}: there is no such Secret; create it")))?;
         Credentials::from_secret(&target::secret_data(&live)).map_err(|error| source_failure(&error))
     }
 

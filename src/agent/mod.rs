@@ -3,9 +3,13 @@
 mod act;
 mod drive;
 mod events;
+mod files;
 mod hooks;
 mod host;
+mod leader;
 mod learn;
+mod objects;
+mod registry;
 mod run;
 mod stages;
 pub mod status;
@@ -13,11 +17,14 @@ mod target;
 
 pub use drive::{Driver, Keeper, Wake};
 pub use host::SystemHost;
-pub use run::{Options, run};
+pub use files::FileKeeper;
+pub use leader::{Election, LeaseOptions};
+pub use registry::Registry;
+pub use run::{Options, git_cache, run, shared};
 pub use target::{Content, load_local};
 
 use crate::{
-    cluster::{Cluster, Watches},
+    cluster::{Cluster, Inputs, Tasks, Watches},
     metrics::Metrics,
     sources::GitCache,
 };
@@ -39,8 +46,10 @@ pub struct Shared {
     pub capabilities: target::ServerCapabilities,
     /// What Prometheus sees.
     pub metrics: Arc<Metrics>,
-    /// Whether this agent may write: it holds the lease.
-    pub leading: std::sync::atomic::AtomicBool,
+    /// ConfigMaps and Secrets that Environments name.
+    pub inputs: Inputs,
+    /// Everything that ends with this agent's term.
+    pub tasks: Tasks,
 }
 
 /// How many steps run at once, over all environments.

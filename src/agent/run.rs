@@ -1,24 +1,20 @@
-//! The agent: connects, leads, starts a driver for each Environment, ends in order.
+//! The agent: connects, waits for the lease, minds Environments while it holds it, and ends in order.
 
-use super::{Driver, Keeper, PARALLEL_STEPS, Shared, Wake, target::ServerCapabilities};
+use super::{
+    Election, LeaseOptions, PARALLEL_STEPS, Registry, Shared, Wake, files, objects,
+    target::ServerCapabilities,
+};
 use crate::{
-    app::{App, Environment, EnvironmentStatus, FINALIZER, SpecError},
-    cluster::{Cluster, Watches},
+    cluster::{ApiError, Cluster, Fence, Inputs, Tasks, Watches, watch_records},
     metrics::Metrics,
-    object::{Gvk, ObjectRef},
     sources::GitCache,
     web::{self, Probes, Web},
 };
-use futures::StreamExt as _;
-use kube::{Api, ResourceExt as _, runtime::watcher};
-use serde_json::json;
 use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
-use tokio::sync::mpsc;
 
 /// How the agent runs.
 #[derive(Clone, Debug)]
@@ -27,214 +23,145 @@ pub struct Options {
     pub cache: PathBuf,
     /// Only Environments of this namespace; all where none is given.
     pub namespace: Option<String>,
+    /// Environments are the YAML files of this folder instead of the API server's objects.
+    pub config: Option<PathBuf>,
     /// Who this agent is, in records and the lease.
     pub holder: String,
+    /// The lease that is held while anything is written; `None`: this agent is the only one.
+    pub lease: Option<LeaseOptions>,
     /// Where metrics and probes are served; nowhere if none is given.
     pub address: Option<std::net::SocketAddr>,
 }
 
-/// How many wake-ups wait for a driver: more than that say nothing new.
-const INBOX: usize = 256;
-
-type Inboxes = Arc<Mutex<HashMap<String, mpsc::Sender<Wake>>>>;
+/// The pause after a term that could not even begin.
+const TERM_PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs the agent until `stop` resolves.
 ///
 /// # Errors
 /// What keeps it from starting.
-pub async fn run(cluster: Cluster, options: Options, stop: impl Future<Output = ()>) -> Result<(), crate::cluster::ApiError> {
-    let inboxes: Inboxes = Arc::default();
-    let mut cluster = cluster;
+pub async fn run(mut cluster: Cluster, options: Options, stop: impl Future<Output = ()>) -> Result<(), ApiError> {
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), option_env!("WINDLASS_COMMIT").unwrap_or("unknown")));
     let counted = metrics.clone();
     cluster.count_requests(move |verb, code| counted.api(verb, (code > 0).then_some(code), None));
     let probes = Probes::default();
     if let Some(address) = options.address {
-        let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
-            crate::cluster::ApiError::config(format!("cannot listen on {address} for metrics and probes: {error}"))
-        })?;
+        let listener = tokio::net::TcpListener::bind(address)
+            .await
+            .map_err(|error| ApiError::config(format!("cannot listen on {address} for metrics and probes: {error}")))?;
         let web = Web { metrics: metrics.clone(), probes: probes.clone() };
         tokio::spawn(web::serve(listener, web, std::future::pending()));
     }
-    let shared = shared(cluster, &options, &inboxes, metrics).await?;
     probes.ready();
-    shared.metrics.leader(true);
-    let environments = follow(shared.clone(), options.namespace.clone(), inboxes);
-    tokio::select! {
-        () = environments => {}
-        () = stop => tracing::info!(reason = "Stopping", "asked to stop: an open attempt is finished by the next agent"),
+    let git = Arc::new(GitCache::new(&options.cache, Default::default()));
+    let fence = if options.lease.is_some() { Fence::shut() } else { Fence::open() };
+    let mut election = options.lease.clone().map(|lease| Election::new(cluster.clone(), fence.clone(), options.holder.clone(), lease));
+    let fenced = cluster.fenced(fence);
+    tokio::pin!(stop);
+    loop {
+        let term = lead(&fenced, &options, &metrics, &git, election.as_mut());
+        tokio::select! {
+            () = term => {}
+            () = &mut stop => {
+                tracing::info!(reason = "Stopping", "asked to stop: an open attempt is finished by the next agent");
+                if let Some(election) = &mut election {
+                    election.resign().await;
+                }
+                return Ok(());
+            }
+        }
     }
-    Ok(())
+}
+
+/// One term: from winning the lease to losing it. Whatever is under way then ends where it stands, as in a crash: the record
+/// tells the next holder how to go on.
+async fn lead(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, git: &Arc<GitCache>, election: Option<&mut Election>) {
+    let mut election = election;
+    if let Some(election) = &mut election {
+        election.win().await;
+    }
+    metrics.leader(true);
+    tracing::info!(reason = "Leading", holder = options.holder, "minding Environments");
+    let kept = async {
+        match election {
+            Some(election) => election.keep().await,
+            None => std::future::pending().await,
+        }
+    };
+    let term = Term { tasks: Tasks::default(), metrics: metrics.clone() };
+    tokio::select! {
+        () = kept => {}
+        error = mind(cluster, options, metrics, git, &term.tasks) => {
+            tracing::error!(reason = error.reason, "cannot begin: {error}");
+            tokio::time::sleep(TERM_PAUSE).await;
+        }
+    }
+}
+
+/// Ends a term's tasks, however the term ends.
+struct Term {
+    tasks: Tasks,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Term {
+    fn drop(&mut self) {
+        self.tasks.abort();
+        self.metrics.leader(false);
+    }
+}
+
+/// Minds all Environments; comes back only where it cannot begin.
+async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, git: &Arc<GitCache>, tasks: &Tasks) -> ApiError {
+    let registry = Registry::default();
+    let begun = shared(cluster.clone(), options.namespace.clone(), &options.holder, tasks, &registry, metrics.clone(), git.clone()).await;
+    let shared = match begun {
+        Ok(shared) => shared,
+        Err(error) => return error,
+    };
+    let (told, watched, namespace) = (registry.clone(), cluster.clone(), options.namespace.clone());
+    tasks.keep("watching release records".into(), move || {
+        let told = told.clone();
+        watch_records(watched.clone(), namespace.clone(), move |seen| told.record(seen))
+    });
+    match &options.config {
+        Some(folder) => files::follow(shared, folder.clone(), registry).await,
+        None => {
+            objects::follow(shared, options.namespace.clone(), registry).await;
+            ApiError::unreachable("the watch on Environments ended".into())
+        }
+    }
 }
 
 /// What drivers share.
 ///
 /// # Errors
 /// The API server cannot be asked for its version and kinds.
-pub async fn shared(cluster: Cluster, options: &Options, inboxes: &Inboxes, metrics: Arc<Metrics>) -> Result<Arc<Shared>, crate::cluster::ApiError> {
+pub async fn shared(
+    cluster: Cluster,
+    namespace: Option<String>,
+    holder: &str,
+    tasks: &Tasks,
+    registry: &Registry,
+    metrics: Arc<Metrics>,
+    git: Arc<GitCache>,
+) -> Result<Arc<Shared>, ApiError> {
     let capabilities = ServerCapabilities::ask(&cluster).await?;
-    let wake = inboxes.clone();
-    let watches = Watches::new(cluster.clone(), None, move |environment, object| {
-        if let Some(inbox) = wake.lock().expect("no panic while held").get(environment) {
-            // A full inbox means that the driver has plenty to think about already.
-            let _ = inbox.try_send(Wake::Object(object.clone()));
-        }
-    });
+    let (object, input) = (registry.clone(), registry.clone());
     Ok(Arc::new(Shared {
+        watches: Watches::new(cluster.clone(), namespace, tasks.clone(), move |environment, reference| object.object(environment, reference)),
+        inputs: Inputs::new(cluster.clone(), tasks.clone(), move |environment, reference| input.wake(environment, Wake::Input(reference.clone()))),
         cluster,
-        watches,
-        git: Arc::new(GitCache::new(&options.cache, Default::default())),
-        holder: options.holder.clone(),
+        git,
+        holder: holder.to_owned(),
         slots: tokio::sync::Semaphore::new(PARALLEL_STEPS),
         capabilities,
         metrics,
-        leading: AtomicBool::new(true),
+        tasks: tasks.clone(),
     }))
 }
 
-/// Watches Environments; starts, wakes and forgets their drivers.
-async fn follow(shared: Arc<Shared>, namespace: Option<String>, inboxes: Inboxes) {
-    let client = shared.cluster.client();
-    let api: Api<Environment> = match &namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
-    };
-    let mut events = watcher::watcher(api, watcher::Config::default()).boxed();
-    let mut pause = Duration::from_millis(200);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(watcher::Event::Apply(env) | watcher::Event::InitApply(env)) => {
-                pause = Duration::from_millis(200);
-                meet(&shared, &inboxes, env).await;
-            }
-            Ok(watcher::Event::Delete(env)) => {
-                inboxes.lock().expect("no panic while held").remove(&id(&env));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(reason = "WatchFailed", "watching Environments: {error}");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(10));
-            }
-        }
-    }
-}
-
-fn id(env: &Environment) -> String {
-    format!("{}/{}", env.namespace().unwrap_or_default(), env.name_any())
-}
-
-async fn meet(shared: &Arc<Shared>, inboxes: &Inboxes, env: Environment) {
-    let keeper = ObjectKeeper { cluster: shared.cluster.clone() };
-    let app = match App::resolve(&env) {
-        Ok(app) => app,
-        Err(error) => return invalid(&keeper, &env, &error).await,
-    };
-    let known = inboxes.lock().expect("no panic while held").get(&app.id()).cloned();
-    if let Some(inbox) = known
-        && inbox.send(Wake::App(Box::new(app.clone()))).await.is_ok()
-    {
-        return;
-    }
-    let (sender, inbox) = mpsc::channel(INBOX);
-    inboxes.lock().expect("no panic while held").insert(app.id(), sender);
-    let status = env.status.clone().unwrap_or_default();
-    shared.metrics.environment(&app.id());
-    let metrics = shared.metrics.clone();
-    let mut driver = Driver::new(shared.clone(), app.clone(), keeper, inbox, status);
-    let inboxes = inboxes.clone();
-    tokio::spawn(async move {
-        driver.run(false).await;
-        tracing::info!(environment = app.id(), reason = "Released", "no longer minded");
-        metrics.forget(&app.id());
-        inboxes.lock().expect("no panic while held").remove(&app.id());
-    });
-}
-
-/// A spec that cannot be meant: said, and nothing else is done; what runs goes on running.
-async fn invalid(keeper: &ObjectKeeper, env: &Environment, error: &SpecError) {
-    tracing::warn!(environment = id(env), reason = "InvalidSpec", "{error}");
-    let mut status = env.status.clone().unwrap_or_default();
-    let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let condition = |type_: &str, value: &str| crate::app::Condition {
-        type_: type_.into(),
-        status: value.into(),
-        reason: "InvalidSpec".into(),
-        message: error.to_string(),
-        last_transition_time: time.clone(),
-        observed_generation: env.metadata.generation,
-    };
-    let said = status.conditions.iter().any(|c| c.type_ == "Stalled" && c.message == error.to_string());
-    if said {
-        return;
-    }
-    status.conditions.retain(|c| c.type_ != "Ready" && c.type_ != "Stalled");
-    status.conditions.extend([condition("Ready", "False"), condition("Stalled", "True")]);
-    status.observed_generation = env.metadata.generation;
-    let reference = reference(&env.namespace().unwrap_or_default(), &env.name_any());
-    let _ = keeper.cluster.merge(&reference, "status", &json!({ "status": status })).await;
-}
-
-fn reference(namespace: &str, name: &str) -> ObjectRef {
-    ObjectRef { gvk: Gvk::new("windlass.dev/v1alpha1", "Environment"), namespace: Some(namespace.into()), name: name.into() }
-}
-
-/// An Environment that is an object of the API server.
-pub struct ObjectKeeper {
-    cluster: Cluster,
-}
-
-impl Keeper for ObjectKeeper {
-    async fn publish(&self, app: &App, status: &EnvironmentStatus) -> Result<(), String> {
-        let patch = json!({ "status": complete(status) });
-        match self.cluster.merge(&reference(&app.namespace, &app.name), "status", &patch).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    async fn release(&self, app: &App) -> Result<(), String> {
-        let target = reference(&app.namespace, &app.name);
-        let live = match self.cluster.get(&target).await {
-            Ok(live) => live,
-            Err(error) if error.is_not_found() => return Ok(()),
-            Err(error) => return Err(error.to_string()),
-        };
-        let left: Vec<_> = live["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
-        let left: Vec<_> = left.into_iter().filter(|f| f != FINALIZER).collect();
-        let version = &live["metadata"]["resourceVersion"];
-        let patch = json!({ "metadata": { "finalizers": left, "resourceVersion": version } });
-        match self.cluster.merge(&target, "", &patch).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    async fn adopt(&self, app: &App) -> Result<(), String> {
-        if app.deleting || app.finalizer {
-            return Ok(());
-        }
-        let target = reference(&app.namespace, &app.name);
-        let live = self.cluster.get(&target).await.map_err(|error| error.to_string())?;
-        let mut list = live["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
-        if list.iter().any(|f| f == FINALIZER) {
-            return Ok(());
-        }
-        list.push(json!(FINALIZER));
-        let patch = json!({ "metadata": { "finalizers": list, "resourceVersion": live["metadata"]["resourceVersion"] } });
-        self.cluster.merge(&target, "", &patch).await.map(drop).map_err(|error| error.to_string())
-    }
-}
-
-/// Fields that a merge patch must take away are named as null.
-fn complete(status: &EnvironmentStatus) -> serde_json::Value {
-    let mut json = serde_json::to_value(status).expect("a status serialises");
-    for key in ["revision", "source", "attemptedRevision", "lastGoodRevision", "release", "plan", "tests"] {
-        if json.get(key).is_none() {
-            json[key] = serde_json::Value::Null;
-        }
-    }
-    json
+/// A cache for repositories that a single command uses.
+pub fn git_cache(folder: &Path) -> Arc<GitCache> {
+    Arc::new(GitCache::new(folder, Default::default()))
 }

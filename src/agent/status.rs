@@ -174,6 +174,7 @@ fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
         Step::Open { op: Op::Rollback { to, .. }, .. } => ("RollingBack", format!("going back to release {to}")),
         Step::Open { op: Op::Uninstall { .. }, .. } => ("Uninstalling", "removing the release".to_owned()),
         Step::Open { revision, .. } => ("Progressing", format!("releasing {}", short(revision))),
+        Step::Claim { number } => ("Progressing", format!("release {number}: going on with it")),
         Step::Run { number, stage } | Step::Advance { number, stage } => ("Progressing", format!("release {number}: {stage:?}")),
         Step::Observe { number } => ("Progressing", format!("release {number}: looking at its health")),
         Step::Fail { failure, .. } => return (false, failure.reason.clone(), failure.message.clone()),

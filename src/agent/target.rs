@@ -121,11 +121,11 @@ pub async fn values_layers(shared: &Shared, app: &App, snapshot: &Snapshot) -> R
         let kind = if from.kind == ValuesFromKind::Secret { "Secret" } else { "ConfigMap" };
         let reference = ObjectRef { gvk: Gvk::new("v1", kind), namespace: Some(app.namespace.clone()), name: from.name.clone() };
         let missing = |what: String| Failure::new(Class::Config, "ValuesMissing", what);
-        let text = match shared.cluster.get(&reference).await {
-            Ok(live) if from.kind == ValuesFromKind::Secret => secret_data(&live).remove(&from.key),
-            Ok(live) => live["data"][&from.key].as_str().map(|text| text.as_bytes().to_vec()),
-            Err(error) if error.is_not_found() && from.optional => continue,
-            Err(error) if error.is_not_found() => {
+        let text = match shared.inputs.get(&app.id(), &reference).await {
+            Ok(Some(live)) if from.kind == ValuesFromKind::Secret => secret_data(&live).remove(&from.key),
+            Ok(Some(live)) => live["data"][&from.key].as_str().map(|text| text.as_bytes().to_vec()),
+            Ok(None) if from.optional => continue,
+            Ok(None) => {
                 return Err(missing(format!("spec.values.from names {reference}, which does not exist")));
             }
             Err(error) => return Err(error.failure(&format!("reading values from {reference}"))),

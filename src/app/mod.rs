@@ -1,9 +1,11 @@
 //! What the user wrote, and what it means once it is validated: after [`App::resolve`] nothing in it can be wrong.
 
 mod crd;
+mod parse;
 mod status;
 
 pub use crd::*;
+pub use parse::{parse, parse_json};
 pub use status::*;
 
 use std::time::Duration;

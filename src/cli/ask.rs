@@ -157,7 +157,7 @@ async fn follow(cluster: &Cluster, reference: &crate::object::ObjectRef, before:
 /// Writes annotations into a file that holds one Environment, leaving the rest of it as it is.
 fn annotate_file(path: &Path, annotations: &Value) -> Result<(), String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("reading {}: {error}", path.display()))?;
-    let mut document = environments::parse(path, &text)?;
+    let mut document = crate::app::parse_json(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     let slot = &mut document["metadata"]["annotations"];
     for (key, value) in annotations.as_object().into_iter().flatten() {
         if value.is_null() {

@@ -7,7 +7,7 @@ use crate::{
 };
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 /// How output looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -54,22 +54,6 @@ pub struct History {
 pub fn reference(cluster: &Cluster, global: &Global, name: &str) -> ObjectRef {
     let namespace = global.namespace.clone().unwrap_or_else(|| cluster.default_namespace().to_owned());
     ObjectRef { gvk: Gvk::new("windlass.dev/v1alpha1", "Environment"), namespace: Some(namespace), name: name.into() }
-}
-
-/// Reads a file that holds one Environment.
-///
-/// # Errors
-/// What is wrong with it, with the file's name.
-pub fn parse(path: &Path, text: &str) -> Result<Value, String> {
-    let value = crate::yaml::from_yaml(text.as_bytes()).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut json: Value = serde_json::from_str(&crate::yaml::to_json(&value, false)).map_err(|error| format!("{}: {error}", path.display()))?;
-    if json["kind"] != "Environment" {
-        return Err(format!("{}: kind is {}, and an Environment is needed", path.display(), json["kind"]));
-    }
-    if json["metadata"]["namespace"].is_null() {
-        json["metadata"]["namespace"] = "default".into();
-    }
-    Ok(json)
 }
 
 fn print(output: Output, value: &Value) {

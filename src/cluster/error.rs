@@ -41,6 +41,11 @@ impl ApiError {
         ApiError { code: 0, reason: "Unreachable".into(), message, causes: Vec::new(), retry_after: None }
     }
 
+    /// Nothing was sent: this agent no longer holds the lease.
+    pub fn not_leading() -> Self {
+        ApiError { reason: "NotLeading".into(), ..ApiError::unreachable("this agent no longer holds the lease: nothing was written".into()) }
+    }
+
     /// From an answer that is not 2xx.
     pub fn answer(code: u16, retry_after: Option<u64>, body: &[u8]) -> Self {
         let status: Value = serde_json::from_slice(body).unwrap_or(Value::Null);

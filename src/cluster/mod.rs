@@ -1,15 +1,23 @@
 //! The edge to the API server: objects, watches, records, events. It translates; it decides nothing.
 
 mod error;
+mod fence;
+mod inputs;
 mod kinds;
 mod objects;
+mod record_watch;
 mod records;
+mod tasks;
 mod watch;
 
 pub use error::ApiError;
+pub use fence::Fence;
+pub use inputs::Inputs;
 pub use kinds::Kind;
+pub use record_watch::{Seen, watch_records};
 pub use records::{Held, Records};
 pub use objects::{Delete, MANAGER, Patched};
+pub use tasks::{Tasks, said};
 pub use watch::{Observed, Watches};
 
 use crate::object::Gvk;
@@ -25,6 +33,7 @@ pub struct Cluster {
     client: kube::Client,
     kinds: Arc<Mutex<HashMap<Gvk, Kind>>>,
     on_request: OnRequest,
+    fence: Fence,
 }
 
 impl Cluster {
@@ -47,7 +56,12 @@ impl Cluster {
             None => kube::Config::infer().await.map_err(|error| unusable(&error))?,
         };
         let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;
-        Ok(Cluster { client, kinds: Arc::default(), on_request: Arc::new(|_, _| {}) })
+        Ok(Cluster { client, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open() })
+    }
+
+    /// The same connection, whose writes pass the gate only while it is open.
+    pub fn fenced(&self, fence: Fence) -> Cluster {
+        Cluster { fence, ..self.clone() }
     }
 
     /// Calls `report` with the verb and the status code of each request; 0 where no answer came.

@@ -44,6 +44,9 @@ impl Cluster {
     }
 
     async fn send(&self, verb: &str, path: &str, content: Option<&str>, body: Vec<u8>) -> Result<(u16, Vec<u8>), ApiError> {
+        if !matches!(verb, "get" | "list") && !self.fence.is_open() {
+            return Err(ApiError::not_leading());
+        }
         let method = match verb {
             "get" | "list" => "GET",
             "create" => "POST",

@@ -7,18 +7,37 @@ use crate::{
     release::{self, Marks, Release, Stamp, Status},
 };
 use serde_json::{Value, json};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+};
 
 /// The annotation that holds an attempt's mark as JSON.
 const ATTEMPT: &str = "windlass.dev/attempt";
+/// What the memory says of itself.
+const ABOUT_MEMORY: &str =
+    "what windlass must not forget about this release: revisions known to be bad, a release held by hand, requests acted upon";
 /// The key of the memory's ConfigMap.
 const MEMORY_KEY: &str = "memory.json";
 
-/// The records of one release.
+/// How many versions of a record are remembered as known.
+const KNOWN_VERSIONS: usize = 16;
+
+/// The records of one release. Clones share what they know.
 #[derive(Clone)]
 pub struct Records {
     cluster: Cluster,
     namespace: String,
     release: String,
+    known: Arc<Mutex<Known>>,
+}
+
+/// Which versions of what were read or written here: a watch that tells of them tells nothing new.
+#[derive(Default)]
+struct Known {
+    records: HashMap<u64, VecDeque<Option<String>>>,
+    /// The memory's resource version; `None` where there is no memory yet.
+    memory: Option<String>,
 }
 
 /// A record's whole content with what a later write of it needs.
@@ -36,7 +55,22 @@ pub struct Held {
 impl Records {
     /// The records of `release` in `namespace`.
     pub fn new(cluster: Cluster, namespace: &str, release: &str) -> Self {
-        Records { cluster, namespace: namespace.into(), release: release.into() }
+        Records { cluster, namespace: namespace.into(), release: release.into(), known: Arc::default() }
+    }
+
+    /// Whether this version of a record (`None`: its deletion) was read or written here.
+    pub fn knows(&self, number: u64, version: Option<&str>) -> bool {
+        let known = self.known.lock().expect("no panic while held");
+        known.records.get(&number).is_some_and(|versions| versions.iter().any(|known| known.as_deref() == version))
+    }
+
+    fn note(&self, number: u64, version: Option<String>) {
+        let mut known = self.known.lock().expect("no panic while held");
+        let versions = known.records.entry(number).or_default();
+        versions.push_back(version);
+        if versions.len() > KNOWN_VERSIONS {
+            versions.pop_front();
+        }
     }
 
     fn secret(&self, number: u64) -> ObjectRef {
@@ -54,14 +88,38 @@ impl Records {
     pub async fn load(&self) -> Result<Record, ApiError> {
         let selector = format!("owner=helm,name={}", self.release);
         let secrets = self.cluster.list(&reference("Secret", &self.namespace, ""), &selector).await?;
-        let mut entries: Vec<Entry> = secrets.iter().filter_map(entry).collect();
+        let mut entries = Vec::with_capacity(secrets.len());
+        for secret in &secrets {
+            if let Some(entry) = entry(secret) {
+                self.note(entry.number, Some(version(secret)));
+                entries.push(entry);
+            }
+        }
         entries.sort_by_key(|entry| entry.number);
         let memory = match self.cluster.get(&self.memory()).await {
-            Ok(map) => map["data"][MEMORY_KEY].as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
-            Err(error) if error.is_not_found() => Memory::default(),
+            Ok(map) => {
+                let memory = self.read_memory(&map)?;
+                self.known.lock().expect("no panic while held").memory = Some(version(&map));
+                memory
+            }
+            Err(error) if error.is_not_found() => {
+                self.known.lock().expect("no panic while held").memory = None;
+                Memory::default()
+            }
             Err(error) => return Err(error),
         };
         Ok(Record { entries, memory })
+    }
+
+    /// What was forgotten by accident would be tried again for ever: an unreadable memory is an error, not an empty one.
+    fn read_memory(&self, map: &Value) -> Result<Memory, ApiError> {
+        let Some(text) = map["data"][MEMORY_KEY].as_str() else { return Ok(Memory::default()) };
+        serde_json::from_str(text).map_err(|error| {
+            ApiError::config(format!(
+                "the key {MEMORY_KEY} of {} cannot be read: {error}; mend it, or delete the ConfigMap to forget which revisions are known to be bad",
+                self.memory()
+            ))
+        })
     }
 
     /// Reads one record whole; `None` where there is none.
@@ -93,6 +151,7 @@ impl Records {
         let now = jiff::Timestamp::now();
         let secret = self.encode(&release, Some(mark), Stamp::Created(now), None)?;
         let made = self.cluster.create(&secret).await?;
+        self.note(u64::from(release.version), Some(version(&made)));
         Ok(Held { release, mark: Some(mark.clone()), resource_version: version(&made), created: Some(now.as_second()) })
     }
 
@@ -104,6 +163,7 @@ impl Records {
         let stamp = Stamp::Modified { at: jiff::Timestamp::now(), created: held.created };
         let secret = self.encode(&held.release, held.mark.as_ref(), stamp, Some(&held.resource_version))?;
         held.resource_version = version(&self.cluster.replace(&secret).await?);
+        self.note(u64::from(held.release.version), Some(held.resource_version.clone()));
         Ok(())
     }
 
@@ -115,6 +175,7 @@ impl Records {
         let patch = json!({ "metadata": { "resourceVersion": held.resource_version, "annotations": annotations(&mark) } });
         let number = u64::from(held.release.version);
         held.resource_version = version(&self.cluster.merge(&self.secret(number), "", &patch).await?);
+        self.note(number, Some(held.resource_version.clone()));
         held.mark = Some(mark);
         Ok(())
     }
@@ -124,13 +185,14 @@ impl Records {
     /// # Errors
     /// As the request failed.
     pub async fn delete(&self, number: u64) -> Result<(), ApiError> {
+        self.note(number, None);
         self.cluster.delete(&self.secret(number), Delete::Background).await.map(drop)
     }
 
-    /// Writes what outlives the records.
+    /// Writes what outlives the records, if nobody wrote it since it was read.
     ///
     /// # Errors
-    /// As the request failed.
+    /// 409 where somebody did; else as the request failed.
     pub async fn remember(&self, memory: &Memory) -> Result<(), ApiError> {
         let text = serde_json::to_string_pretty(memory).expect("the memory has only string keys");
         let mut object = json!({
@@ -138,11 +200,20 @@ impl Records {
             "metadata": {
                 "name": self.memory().name, "namespace": self.namespace,
                 "labels": { "app.kubernetes.io/managed-by": "windlass", "windlass.dev/release": self.release },
+                "annotations": { "windlass.dev/about": ABOUT_MEMORY },
             },
             "data": { MEMORY_KEY: text },
         });
-        object["metadata"]["annotations"] = json!({ "windlass.dev/about": "what windlass must not forget about this release: revisions known to be bad, a release held by hand, requests acted upon" });
-        self.cluster.apply(&self.memory(), &object, false, true).await.map(drop)
+        let before = self.known.lock().expect("no panic while held").memory.clone();
+        let written = match before {
+            Some(version) => {
+                object["metadata"]["resourceVersion"] = json!(version);
+                self.cluster.replace(&object).await?
+            }
+            None => self.cluster.create(&object).await?,
+        };
+        self.known.lock().expect("no panic while held").memory = Some(version(&written));
+        Ok(())
     }
 
     /// Removes what outlives the records: the Environment has gone.

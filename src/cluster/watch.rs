@@ -1,7 +1,7 @@
 //! One watch for each kind that some release holds, shared by all environments: of each object only its health and a
 //! fingerprint are kept, so that thousands of objects cost little.
 
-use super::Cluster;
+use super::{Cluster, Tasks};
 use crate::{
     health::{self, Health},
     object::{Gvk, ObjectRef, ownership},
@@ -44,12 +44,13 @@ struct Inner {
     objects: Mutex<HashMap<ObjectRef, Observed>>,
     notify: Notify,
     namespace: Option<String>,
+    tasks: Tasks,
 }
 
 impl Watches {
     /// Watches that call `notify(environment, object)` when an object that carries an environment's mark changes.
-    pub fn new(cluster: Cluster, namespace: Option<String>, notify: impl Fn(&str, &ObjectRef) + Send + Sync + 'static) -> Self {
-        let inner = Inner { cluster, kinds: Mutex::default(), objects: Mutex::default(), notify: Arc::new(notify), namespace };
+    pub fn new(cluster: Cluster, namespace: Option<String>, tasks: Tasks, notify: impl Fn(&str, &ObjectRef) + Send + Sync + 'static) -> Self {
+        let inner = Inner { cluster, kinds: Mutex::default(), objects: Mutex::default(), notify: Arc::new(notify), namespace, tasks };
         Watches { inner: Arc::new(inner) }
     }
 
@@ -63,7 +64,9 @@ impl Watches {
                 None => {
                     let (done, ready) = watch::channel(false);
                     kinds.insert(gvk.clone(), ready.clone());
-                    tokio::spawn(self.clone().run(gvk.clone(), kind.plural, done));
+                    let (this, gvk, kind, done) = (self.clone(), gvk.clone(), kind.clone(), Arc::new(done));
+                    let what = format!("watching {gvk}");
+                    self.inner.tasks.keep(what, move || this.clone().run(gvk.clone(), kind.clone(), done.clone()));
                     ready
                 }
             }
@@ -134,18 +137,18 @@ impl Watches {
         }
     }
 
-    async fn run(self, gvk: Gvk, plural: String, done: watch::Sender<bool>) {
+    async fn run(self, gvk: Gvk, kind: super::Kind, done: Arc<watch::Sender<bool>>) {
         let resource = ApiResource {
             group: gvk.group.clone(),
             version: gvk.version.clone(),
             api_version: gvk.api_version(),
             kind: gvk.kind.clone(),
-            plural,
+            plural: kind.plural,
         };
         let client = self.inner.cluster.client();
         let api: Api<DynamicObject> = match &self.inner.namespace {
-            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
-            None => Api::all_with(client, &resource),
+            Some(namespace) if kind.namespaced => Api::namespaced_with(client, namespace, &resource),
+            _ => Api::all_with(client, &resource),
         };
         let config = watcher::Config::default().labels("app.kubernetes.io/managed-by=Helm").page_size(100);
         let mut events = watcher::watcher(api, config).boxed();

@@ -5,6 +5,9 @@ use super::*;
 /// The next step of an open attempt.
 pub(super) fn finish(view: &View, entry: &Entry) -> Decision {
     let Some(mark) = &entry.mark else { return foreign(view, entry) };
+    if mark.holder != view.policy.holder {
+        return Decision::Do(Step::Claim { number: entry.number });
+    }
     if mark.not_before > view.now {
         let failure = mark.failure.clone().unwrap_or_else(|| Failure::new(Class::Transient, "Retry", "trying again soon"));
         return wait(Why::Retry(failure), Some(mark.not_before));

@@ -23,6 +23,8 @@ pub struct View<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)] // each as in the Environment's spec
 pub struct Policy {
+    /// Who decides: the name of this agent.
+    pub holder: String,
     pub deleting: bool,
     pub orphan: bool,
     pub suspended: bool,
@@ -396,6 +398,11 @@ pub enum Step {
         revision: String,
         /// What was rendered from.
         digest: String,
+    },
+    /// Put this agent's name on the open attempt: whoever worked on it before can no longer write its record.
+    Claim {
+        /// The attempt.
+        number: u64,
     },
     /// Run the current stage of the open attempt.
     Run {

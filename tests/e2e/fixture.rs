@@ -44,7 +44,7 @@ impl World {
         let cache = self.folder.join("cache");
         let program = Path::new(env!("CARGO_BIN_EXE_windlass"));
         let started = self.cluster.supervisor().spawn("agent", program, |command| {
-            command.args(["agent", "--metrics-addr", "127.0.0.1:0", "--log-format", "text", "--cache-dir"]).arg(cache).env("KUBECONFIG", self.cluster.kubeconfig());
+            command.args(["agent", "--metrics-addr", "127.0.0.1:0", "--log-format", "text", "--leader-elect-lease-duration", "2s", "--cache-dir"]).arg(cache).env("KUBECONFIG", self.cluster.kubeconfig());
         });
         started.expect("the agent starts")
     }

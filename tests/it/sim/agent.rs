@@ -61,7 +61,7 @@ impl Agent {
         if self.dead_until > world.now {
             return Decision::Wait { why: Why::Suspended, until: Some(self.dead_until) };
         }
-        let mut policy = world.policy.clone();
+        let mut policy = Policy { holder: self.id.to_string(), ..world.policy.clone() };
         let mut facts = self.facts.clone();
         let mut record = self.record.clone();
         let now = world.now;
@@ -126,6 +126,10 @@ impl Agent {
     pub fn write(&mut self, step: Step, world: &mut World) {
         let result = match step {
             Step::Open { number, op, revision, digest } => self.open(number, op, revision, digest, world),
+            Step::Claim { number } => {
+                let holder = self.id.to_string();
+                self.amend(number, world, |mark, _| mark.holder = holder)
+            }
             Step::Advance { number, stage } => self.amend(number, world, |mark, now| {
                 *mark = Mark { stage, since: now, tries: 0, not_before: 0, failure: None, ..mark.clone() };
             }),

@@ -1,0 +1,152 @@
+//! Environments that are objects of the API server: followed by a watch, their status written to the status subresource.
+
+use super::{Keeper, Registry, Shared};
+use crate::{
+    app::{App, Environment, EnvironmentStatus, FINALIZER, SpecError},
+    cluster::Cluster,
+    object::{Gvk, ObjectRef},
+};
+use futures::StreamExt as _;
+use kube::{Api, ResourceExt as _, runtime::watcher};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// Watches Environments; starts, wakes and forgets their drivers.
+pub async fn follow(shared: Arc<Shared>, namespace: Option<String>, registry: Registry) {
+    let client = shared.cluster.client();
+    let api: Api<Environment> = match &namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    };
+    let mut events = watcher::watcher(api, watcher::Config::default()).boxed();
+    let mut listed = Vec::new();
+    let mut pause = Duration::from_millis(200);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Init) => listed.clear(),
+            Ok(watcher::Event::InitApply(env)) => {
+                listed.push(id(&env));
+                meet(&shared, &registry, namespace.as_deref(), env).await;
+            }
+            Ok(watcher::Event::InitDone) => {
+                pause = Duration::from_millis(200);
+                // Those that went while the watch was broken.
+                registry.ids().iter().filter(|id| !listed.contains(id)).for_each(|id| registry.forget(id));
+            }
+            Ok(watcher::Event::Apply(env)) => meet(&shared, &registry, namespace.as_deref(), env).await,
+            Ok(watcher::Event::Delete(env)) => registry.forget(&id(&env)),
+            Err(error) => {
+                tracing::warn!(reason = "WatchFailed", "watching Environments: {error}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(10));
+            }
+        }
+    }
+}
+
+fn id(env: &Environment) -> String {
+    format!("{}/{}", env.namespace().unwrap_or_default(), env.name_any())
+}
+
+async fn meet(shared: &Arc<Shared>, registry: &Registry, only: Option<&str>, env: Environment) {
+    let keeper = ObjectKeeper { cluster: shared.cluster.clone() };
+    let app = App::resolve(&env).and_then(|app| match only {
+        Some(only) if app.target_namespace != only => Err(SpecError {
+            field: "release.namespace".into(),
+            problem: format!("this agent minds the namespace \"{only}\" only (--watch-namespace), and the release would go to \"{}\"", app.target_namespace),
+        }),
+        _ => Ok(app),
+    });
+    match app {
+        Ok(app) => registry.meet(shared, app, keeper, env.status.unwrap_or_default()).await,
+        Err(error) => invalid(&keeper, &env, &error).await,
+    }
+}
+
+/// A spec that cannot be meant: said, and nothing else is done; what runs goes on running.
+async fn invalid(keeper: &ObjectKeeper, env: &Environment, error: &SpecError) {
+    let mut status = env.status.clone().unwrap_or_default();
+    let said = status.conditions.iter().any(|c| c.type_ == "Stalled" && c.message == error.to_string());
+    if said {
+        return;
+    }
+    tracing::warn!(environment = id(env), reason = "InvalidSpec", "{error}");
+    let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let condition = |type_: &str, value: &str| crate::app::Condition {
+        type_: type_.into(),
+        status: value.into(),
+        reason: "InvalidSpec".into(),
+        message: error.to_string(),
+        last_transition_time: time.clone(),
+        observed_generation: env.metadata.generation,
+    };
+    status.conditions.retain(|c| c.type_ != "Ready" && c.type_ != "Stalled");
+    status.conditions.extend([condition("Ready", "False"), condition("Stalled", "True")]);
+    status.observed_generation = env.metadata.generation;
+    let reference = reference(&env.namespace().unwrap_or_default(), &env.name_any());
+    let _ = keeper.cluster.merge(&reference, "status", &json!({ "status": status })).await;
+}
+
+fn reference(namespace: &str, name: &str) -> ObjectRef {
+    ObjectRef { gvk: Gvk::new("windlass.dev/v1alpha1", "Environment"), namespace: Some(namespace.into()), name: name.into() }
+}
+
+/// An Environment that is an object of the API server.
+pub struct ObjectKeeper {
+    cluster: Cluster,
+}
+
+impl Keeper for ObjectKeeper {
+    async fn publish(&self, app: &App, status: &EnvironmentStatus) -> Result<(), String> {
+        let patch = json!({ "status": complete(status) });
+        match self.cluster.merge(&reference(&app.namespace, &app.name), "status", &patch).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn release(&self, app: &App) -> Result<(), String> {
+        let target = reference(&app.namespace, &app.name);
+        let live = match self.cluster.get(&target).await {
+            Ok(live) => live,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let left: Vec<_> = live["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        let left: Vec<_> = left.into_iter().filter(|f| f != FINALIZER).collect();
+        let version = &live["metadata"]["resourceVersion"];
+        let patch = json!({ "metadata": { "finalizers": left, "resourceVersion": version } });
+        match self.cluster.merge(&target, "", &patch).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn adopt(&self, app: &App) -> Result<(), String> {
+        if app.deleting || app.finalizer {
+            return Ok(());
+        }
+        let target = reference(&app.namespace, &app.name);
+        let live = self.cluster.get(&target).await.map_err(|error| error.to_string())?;
+        let mut list = live["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        if list.iter().any(|f| f == FINALIZER) {
+            return Ok(());
+        }
+        list.push(json!(FINALIZER));
+        let patch = json!({ "metadata": { "finalizers": list, "resourceVersion": live["metadata"]["resourceVersion"] } });
+        self.cluster.merge(&target, "", &patch).await.map(drop).map_err(|error| error.to_string())
+    }
+}
+
+/// Fields that a merge patch must take away are named as null.
+fn complete(status: &EnvironmentStatus) -> serde_json::Value {
+    let mut json = serde_json::to_value(status).expect("a status serialises");
+    for key in ["revision", "source", "attemptedRevision", "lastGoodRevision", "release", "plan", "tests"] {
+        if json.get(key).is_none() {
+            json[key] = serde_json::Value::Null;
+        }
+    }
+    json
+}

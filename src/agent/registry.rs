@@ -1,0 +1,108 @@
+//! The drivers of one term: one for each Environment, started, woken and forgotten here.
+
+use super::{Driver, Keeper, Shared, Wake};
+use crate::{
+    app::{App, EnvironmentStatus},
+    cluster::{self, Seen},
+    object::ObjectRef,
+};
+use futures::FutureExt as _;
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// How many wake-ups wait for a driver: more than that say nothing new.
+const INBOX: usize = 256;
+
+/// The pauses before a driver that panicked begins anew: doubled each time, up to the last.
+const PANIC_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+struct Entry {
+    inbox: mpsc::Sender<Wake>,
+    /// Namespace and name of its release.
+    release: (String, String),
+}
+
+/// Who minds which Environment. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Registry {
+    entries: Arc<Mutex<HashMap<String, Entry>>>,
+}
+
+impl Registry {
+    /// Wakes an environment's driver. A full inbox means that it has plenty to think about already.
+    pub fn wake(&self, environment: &str, wake: Wake) {
+        if let Some(entry) = self.entries.lock().expect("no panic while held").get(environment) {
+            let _ = entry.inbox.try_send(wake);
+        }
+    }
+
+    /// A live object that carries the environment's mark changed.
+    pub fn object(&self, environment: &str, object: &ObjectRef) {
+        self.wake(environment, Wake::Object(object.clone()));
+    }
+
+    /// A release record changed.
+    pub fn record(&self, seen: Seen) {
+        let entries = self.entries.lock().expect("no panic while held");
+        let release = (seen.namespace.clone(), seen.release.clone());
+        for entry in entries.values().filter(|entry| entry.release == release) {
+            let _ = entry.inbox.try_send(Wake::Record(seen.clone()));
+        }
+    }
+
+    /// An Environment as it is now: its driver is told, or started.
+    pub async fn meet<K: Keeper + 'static>(&self, shared: &Arc<Shared>, app: App, keeper: K, status: EnvironmentStatus) {
+        let known = self.entries.lock().expect("no panic while held").get(&app.id()).map(|entry| entry.inbox.clone());
+        if let Some(inbox) = known
+            && inbox.send(Wake::App(Box::new(app.clone()))).await.is_ok()
+        {
+            return;
+        }
+        let (sender, inbox) = mpsc::channel(INBOX);
+        let entry = Entry { inbox: sender, release: (app.target_namespace.clone(), app.release.clone()) };
+        self.entries.lock().expect("no panic while held").insert(app.id(), entry);
+        shared.metrics.environment(&app.id());
+        let (this, id) = (self.clone(), app.id());
+        let driver = Driver::new(shared.clone(), app, keeper, inbox, status);
+        let shared_too = shared.clone();
+        shared.tasks.spawn(async move {
+            drive(driver, &id).await;
+            tracing::info!(environment = id, reason = "Released", "no longer minded");
+            shared_too.metrics.forget(&id);
+            shared_too.inputs.keep(&id, &[]);
+            this.entries.lock().expect("no panic while held").remove(&id);
+        });
+    }
+
+    /// The Environment has gone: its driver ends when it next listens.
+    pub fn forget(&self, environment: &str) {
+        self.entries.lock().expect("no panic while held").remove(environment);
+    }
+
+    /// Those who are minded.
+    pub fn ids(&self) -> Vec<String> {
+        self.entries.lock().expect("no panic while held").keys().cloned().collect()
+    }
+}
+
+/// Drives until the Environment is let go. A panic is a crash of this one environment: what is known is forgotten, the record
+/// is read anew, and the others notice nothing.
+async fn drive<K: Keeper>(mut driver: Driver<K>, id: &str) {
+    let mut pause = PANIC_PAUSE.0;
+    loop {
+        match AssertUnwindSafe(driver.run(false)).catch_unwind().await {
+            Ok(_) => return,
+            Err(panic) => {
+                tracing::error!(environment = id, reason = "Panic", "a fault of windlass: {}; beginning anew in {} s", cluster::said(&*panic), pause.as_secs());
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PANIC_PAUSE.1);
+                driver.forget_all();
+            }
+        }
+    }
+}
