@@ -176,13 +176,14 @@ impl<K: Keeper> Driver<K> {
         let number = u64::from(release.version);
         let objects = self.attempt_objects(number).await?;
         if release.version == 1 {
-            stages::apply(&self.shared, &super::target::crds(release), true, None).await?;
+            stages::apply(&self.shared, &super::target::crds(release), &[], true, None).await?;
         }
         for gvk in kinds(&objects) {
             self.watch(&gvk).await?;
         }
         let force = self.app.spec.sync.force_conflicts;
-        stages::apply(&self.shared, &objects, force, None).await?;
+        let rules = stages::rules(&self.app, &objects);
+        stages::apply(&self.shared, &objects, &rules, force, None).await?;
         for object in objects.iter() {
             if let Some(observed) = self.shared.watches.get(&object.reference) {
                 self.work.clean.insert(object.reference.clone(), observed.fingerprint);
@@ -449,7 +450,10 @@ impl<K: Keeper> Driver<K> {
             _ => String::new(),
         };
         let result = match self.released(number).await {
-            Ok(objects) => stages::apply(&self.shared, &objects, true, Some(&drifted)).await,
+            Ok(objects) => {
+                let rules = stages::rules(&self.app, &objects);
+                stages::apply(&self.shared, &objects, &rules, true, Some(&drifted)).await
+            }
             Err(failure) => Err(failure),
         };
         self.facts.repairs = if now() - self.facts.repaired > 60_000 { 1 } else { self.facts.repairs + 1 };

@@ -96,6 +96,11 @@ impl<K: Keeper> Driver<K> {
         Driver { shared, policy, app, keeper, inbox, records, record: None, facts: Facts::default(), work, events, published: status }
     }
 
+    /// The status as it was last told.
+    pub fn published(&self) -> &EnvironmentStatus {
+        &self.published
+    }
+
     /// Runs until the Environment is let go. With `once` it returns as soon as there is nothing to do but wait for time to pass.
     pub async fn run(&mut self, once: bool) -> Option<decide::Why> {
         if let Err(error) = self.keeper.adopt(&self.app).await {

@@ -39,6 +39,18 @@ pub async fn run(shared: &Shared, release: &Release, event: &Event, limit: Durat
 /// # Errors
 /// What keeps them from running; a failed test is in the results.
 pub async fn test(shared: &Shared, release: &Release, limit: Duration) -> Result<Vec<TestStatus>, Failure> {
+    let results = test_with_logs(shared, release, limit).await?;
+    for (test, log) in &results {
+        tracing::info!(release = release.name, test = test.name, phase = test.phase, log, reason = "TestRan", "test ran");
+    }
+    Ok(results.into_iter().map(|(test, _)| test).collect())
+}
+
+/// The same, each with the end of its log.
+///
+/// # Errors
+/// As [`test`].
+pub async fn test_with_logs(shared: &Shared, release: &Release, limit: Duration) -> Result<Vec<(TestStatus, String)>, Failure> {
     let mut results = Vec::new();
     for hook in hooks_for(&release.hooks, &Event::Test) {
         let objects = read(shared, hook, &release.namespace).await?;
@@ -49,8 +61,7 @@ pub async fn test(shared: &Shared, release: &Release, limit: Duration) -> Result
             Err(failure) if failure.reason == "HookTimeout" => ("TimedOut", failure.message),
             Err(failure) => ("Failed", failure.message),
         };
-        tracing::info!(release = release.name, test = hook.name, phase, log, "test ran");
-        results.push(TestStatus { name: hook.name.clone(), phase: phase.into(), message });
+        results.push((TestStatus { name: hook.name.clone(), phase: phase.into(), message }, log));
     }
     Ok(results)
 }

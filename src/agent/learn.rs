@@ -12,7 +12,7 @@ use crate::{
     health::{self, State},
     metrics::GitOperation,
     object::{self, Gvk, Object, ObjectRef, ownership},
-    sources::{self, Credentials},
+    sources,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -55,7 +55,7 @@ impl<K: Keeper> Driver<K> {
 
     async fn head(&self) -> Result<String, Failure> {
         let spec = target::git_spec(&self.app);
-        let creds = self.credentials().await?;
+        let creds = super::planning::credentials(&self.shared, &self.app).await?;
         let git = self.shared.git.clone();
         let begun = std::time::Instant::now();
         let head = tokio::task::spawn_blocking(move || git.head(&spec, &creds)).await;
@@ -66,16 +66,6 @@ impl<K: Keeper> Driver<K> {
             Ok(Err(error)) => Err(source_failure(&error)),
             Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("reading the branch: {panic}"))),
         }
-    }
-
-    async fn credentials(&self) -> Result<Credentials, Failure> {
-        let Some(secret) = &self.app.spec.source.git.secret_ref else { return Ok(Credentials::default()) };
-        let reference =
-            ObjectRef { gvk: Gvk::new("v1", "Secret"), namespace: Some(self.app.namespace.clone()), name: secret.name.clone() };
-        let doing = format!("reading the git credentials in {reference}");
-        let live = self.shared.inputs.get(&self.app.id(), &reference).await.map_err(|error| error.failure(&doing))?;
-        let live = live.ok_or_else(|| Failure::new(Class::Config, "CredentialsMissing", format!("{doing}: there is no such Secret; create it")))?;
-        Credentials::from_secret(&target::secret_data(&live)).map_err(|error| source_failure(&error))
     }
 
     async fn render(&mut self, revision: String) {
@@ -104,7 +94,7 @@ impl<K: Keeper> Driver<K> {
 
     async fn content(&mut self, revision: &str) -> Result<Content, Failure> {
         let spec = target::git_spec(&self.app);
-        let creds = self.credentials().await?;
+        let creds = super::planning::credentials(&self.shared, &self.app).await?;
         let git = self.shared.git.clone();
         let id: sources::CommitId = revision.parse().map_err(|error| source_failure(&error))?;
         let want = sources::Want { commit: Some(id), previous: None };
@@ -200,7 +190,9 @@ impl<K: Keeper> Driver<K> {
             self.check_owner(object).await?;
         }
         let force = self.app.spec.sync.force_conflicts;
-        let dry = self.shared.cluster.apply(&object.reference, &object.json, true, force).await;
+        let rules = super::stages::rules(&self.app, desired);
+        let sent = super::stages::settled(&self.shared, object, &rules).await?;
+        let dry = self.shared.cluster.apply(&object.reference, &sent, true, force).await;
         let dry = dry.map_err(|error| super::stages::refused(object, &error))?;
         let same = object::digest::drift_fingerprint(&dry.object) == live.fingerprint;
         Ok((!same).then_some(false))
@@ -214,7 +206,7 @@ impl<K: Keeper> Driver<K> {
                 Ok(false)
             }
             // The kind may come with a CRD of the same release: then it is planned from the text.
-            Err(error) if error.reason == "NoKindMatch" && !defines(desired, &object.reference.gvk) => {
+            Err(error) if error.reason == "NoKindMatch" && definition(desired, &object.reference.gvk).is_none() => {
                 let mut failure = super::stages::refused(object, &error);
                 failure.reason = "UnknownKind".into();
                 Err(failure)
@@ -363,6 +355,7 @@ impl<K: Keeper> Driver<K> {
         for gvk in kinds(&objects) {
             self.watch(&gvk).await?;
         }
+        let rules = super::stages::rules(&self.app, &objects);
         let mut found = Vec::new();
         for object in objects.iter() {
             let Some(live) = self.shared.watches.get(&object.reference) else {
@@ -376,7 +369,8 @@ impl<K: Keeper> Driver<K> {
             if self.work.clean.get(&object.reference) == Some(&live.fingerprint) {
                 continue;
             }
-            let dry = self.shared.cluster.apply(&object.reference, &object.json, true, true).await;
+            let sent = super::stages::settled(&self.shared, object, &rules).await?;
+            let dry = self.shared.cluster.apply(&object.reference, &sent, true, true).await;
             let dry = dry.map_err(|error| super::stages::refused(object, &error))?;
             if object::digest::drift_fingerprint(&dry.object) == live.fingerprint {
                 self.work.clean.insert(object.reference.clone(), live.fingerprint);
@@ -388,12 +382,13 @@ impl<K: Keeper> Driver<K> {
     }
 }
 
-/// Whether a CRD among the objects defines the kind.
-fn defines(objects: &[Object], gvk: &Gvk) -> bool {
-    objects.iter().any(|object| {
+/// The CRD among the objects that defines the kind.
+pub(super) fn definition<'a>(objects: &'a [Object], gvk: &Gvk) -> Option<&'a ObjectRef> {
+    let found = objects.iter().find(|object| {
         let spec = &object.json["spec"];
         object.reference.gvk.kind == "CustomResourceDefinition" && spec["group"] == gvk.group.as_str() && spec["names"]["kind"] == gvk.kind.as_str()
-    })
+    });
+    found.map(|object| &object.reference)
 }
 
 /// Who else holds fields of the object, the latest first.
@@ -419,7 +414,8 @@ fn jitter(id: &str, span: Millis) -> Millis {
     if span <= 0 { 0 } else { (sum % span as u64) as Millis }
 }
 
-fn source_failure(error: &sources::SourceError) -> Failure {
+/// A source's trouble as a failure.
+pub(super) fn source_failure(error: &sources::SourceError) -> Failure {
     let class = match error.class() {
         sources::Class::Transient => Class::Transient,
         sources::Class::Denied => Class::Denied,

@@ -4,11 +4,12 @@ mod act;
 mod drive;
 mod events;
 mod files;
-mod hooks;
+pub mod hooks;
 mod host;
 mod leader;
 mod learn;
 mod objects;
+pub mod planning;
 mod registry;
 mod run;
 mod stages;
@@ -20,7 +21,7 @@ pub use host::SystemHost;
 pub use files::FileKeeper;
 pub use leader::{Election, LeaseOptions};
 pub use registry::Registry;
-pub use run::{Options, git_cache, run, shared};
+pub use run::{Options, git_cache, run, shared, shared_once};
 pub use target::{Content, load_local};
 
 use crate::{

@@ -161,6 +161,15 @@ pub async fn shared(
     }))
 }
 
+/// The same for a command that a person runs: no lease, nobody to wake.
+///
+/// # Errors
+/// As [`shared`].
+pub async fn shared_once(cluster: Cluster, cache: &Path, holder: &str) -> Result<Arc<Shared>, ApiError> {
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), "command"));
+    shared(cluster, None, holder, &Tasks::default(), &Registry::default(), metrics, git_cache(cache)).await
+}
+
 /// A cache for repositories that a single command uses.
 pub fn git_cache(folder: &Path) -> Arc<GitCache> {
     Arc::new(GitCache::new(folder, Default::default()))

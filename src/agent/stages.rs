@@ -3,13 +3,15 @@
 
 use super::Shared;
 use crate::{
+    app::App,
     cluster::{ApiError, Delete},
     decide::{Class, Failure},
     object::{self, Gvk, Object, ObjectRef, ownership},
+    plan::ignore::{self, Rule},
     release::Release,
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// How long a CRD or namespace may take to be usable.
 const ESTABLISH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,18 +43,53 @@ async fn namespaced(shared: &Shared, gvk: &Gvk, object: &Object) -> Result<bool,
     }
 }
 
+/// The rules by which fields are left to others: the shipped ones, what the set itself implies, what the user wrote.
+pub fn rules(app: &App, objects: &[Object]) -> Vec<Rule> {
+    let mut rules = ignore::implied(objects);
+    rules.extend(app.spec.sync.ignore.iter().map(|rule| Rule {
+        group: rule.group.clone(),
+        kind: rule.kind.clone(),
+        name: rule.name.clone(),
+        pointers: rule.pointers.clone(),
+        managers: rule.managers.clone(),
+        ..Rule::default()
+    }));
+    rules
+}
+
+/// The object as it is sent: fields that are left to others stay as they live. Only where there may be any is the live object
+/// read.
+///
+/// # Errors
+/// It cannot be read.
+pub async fn settled<'a>(shared: &Shared, object: &'a Object, rules: &[Rule]) -> Result<Cow<'a, Value>, Failure> {
+    let Some(observed) = shared.watches.get(&object.reference) else { return Ok(Cow::Borrowed(&object.json)) };
+    if !observed.contested && !rules.iter().any(|rule| rule.concerns(object)) {
+        return Ok(Cow::Borrowed(&object.json));
+    }
+    let live = match shared.cluster.get(&object.reference).await {
+        Ok(live) => live,
+        Err(error) if error.is_not_found() => return Ok(Cow::Borrowed(&object.json)),
+        Err(error) => return Err(error.failure(&format!("reading {}", object.reference))),
+    };
+    let mut all = ignore::defaults();
+    all.extend_from_slice(rules);
+    Ok(Cow::Owned(ignore::settle(object, &live, &all)))
+}
+
 /// Applies what is not as it should be, in order; returns how many objects changed.
 ///
 /// # Errors
 /// The first object that is refused, by name.
-pub async fn apply(shared: &Shared, objects: &[Object], force: bool, only: Option<&[ObjectRef]>) -> Result<usize, Failure> {
+pub async fn apply(shared: &Shared, objects: &[Object], rules: &[Rule], force: bool, only: Option<&[ObjectRef]>) -> Result<usize, Failure> {
     let mut changed = 0;
     for object in objects {
         if only.is_some_and(|only| !only.contains(&object.reference)) {
             continue;
         }
         let before = shared.watches.get(&object.reference);
-        let patched = match shared.cluster.apply(&object.reference, &object.json, false, force).await {
+        let sent = settled(shared, object, rules).await?;
+        let patched = match shared.cluster.apply(&object.reference, &sent, false, force).await {
             Ok(patched) => patched,
             Err(error) => return Err(refused(object, &error)),
         };

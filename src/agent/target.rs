@@ -109,12 +109,30 @@ pub fn time(snapshot: &Snapshot) -> String {
 /// # Errors
 /// The layer that is missing or no YAML map, by name.
 pub async fn values_layers(shared: &Shared, app: &App, snapshot: &Snapshot) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    layers(shared, app, |path| snapshot.read(path).map_err(|error: SourceError| error.to_string())).await
+}
+
+/// The same for a chart in a folder: paths from the repository's top are taken from where the folder's own top would be.
+///
+/// # Errors
+/// As [`values_layers`].
+pub async fn local_layers(shared: &Shared, app: &App, folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let depth = app.spec.source.git.path.split('/').filter(|part| !matches!(*part, "" | ".")).count();
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let top = folder.ancestors().nth(depth).unwrap_or(&folder).to_owned();
+    layers(shared, app, |path| {
+        let path = top.join(path);
+        std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+    })
+    .await
+}
+
+async fn layers(shared: &Shared, app: &App, read: impl Fn(&str) -> Result<Vec<u8>, String>) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut layers = Vec::new();
     for file in &app.spec.values.files {
         let path = repository_path(&app.spec.source.git.path, file);
-        let text = snapshot.read(&path).map_err(|error: SourceError| {
-            Failure::new(Class::Config, "ValuesFileMissing", format!("values file {path}: {error}"))
-        })?;
+        let text = read(&path)
+            .map_err(|error| Failure::new(Class::Config, "ValuesFileMissing", format!("values file {path}: {error}")))?;
         layers.push((path, text));
     }
     for from in &app.spec.values.from {

@@ -192,9 +192,33 @@ pub struct SyncSpec {
     /// Another release's or tool's fields are taken over instead of reported as a conflict.
     #[serde(default)]
     pub force_conflicts: bool,
+    /// Fields that are left to others: they are neither compared nor applied where they live already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<IgnoreSpec>,
     /// How transient failures are tried again.
     #[serde(default)]
     pub retry: RetrySpec,
+}
+
+/// Fields that are left to others, on the objects that fit everything given here.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct IgnoreSpec {
+    /// API group, for example `apps`; any where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Kind; any where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Name; any where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// JSON pointers, for example `/spec/replicas`; a segment `*` stands for every key or index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pointers: Vec<String>,
+    /// Only fields that one of these field managers owns; `*` is any but windlass. With no pointers: all that they own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub managers: Vec<String>,
 }
 
 /// When a new revision is applied.

@@ -3,8 +3,10 @@
 
 use super::{Global, Outcome, connection::{self, Connection}, environments};
 use crate::{
+    agent,
     app::{Environment, RESUME, RETRY, ROLLBACK, SUSPEND, SYNC},
     cluster::Cluster,
+    decide::Why,
 };
 use clap::Args;
 use serde_json::{Value, json};
@@ -19,9 +21,14 @@ pub struct Ask {
     /// A file with the Environment, for an agent that follows a directory
     #[arg(short, long, value_name = "FILE")]
     pub file: Option<PathBuf>,
+    /// Only write the request into the file: an agent that follows its folder carries it out
+    #[arg(long, requires = "file")]
+    pub annotate: bool,
     /// Do not wait for the outcome
     #[arg(long)]
     pub no_wait: bool,
+    #[arg(skip)]
+    once: bool,
     /// How long to wait for the outcome
     #[arg(long, default_value = "5m", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
@@ -54,7 +61,9 @@ pub enum What {
 
 impl Ask {
     /// Asks.
-    pub fn run(self, what: What, global: &Global) -> Outcome {
+    pub fn run(mut self, what: What, global: &Global) -> Outcome {
+        // A file by itself has no agent: the sync is done here and now.
+        self.once = what == What::Sync && !self.annotate;
         let token = jiff::Timestamp::now().to_string();
         let annotations = match what {
             What::Sync => json!({ SYNC: token }),
@@ -66,7 +75,32 @@ impl Ask {
         self.send(global, annotations, wait)
     }
 
+    /// Brings the cluster to what the file's branch says, without an agent; 0 when it is in sync then.
+    async fn once(self, global: &Global, file: &Path, annotations: Value) -> Outcome {
+        super::connection::log("text", "info");
+        let cluster = self.connection.connect().await?;
+        let mut app = environments::app(&cluster, global, None, Some(file)).await?;
+        app.requests.sync = annotations[SYNC].as_str().map(str::to_owned);
+        let cache = super::look::Cache::new(None);
+        let shared = agent::shared_once(cluster, cache.folder(), &super::agent::identity()).await.map_err(|error| error.to_string())?;
+        let (_wake, inbox) = tokio::sync::mpsc::channel(1);
+        let id = app.id();
+        let mut driver = agent::Driver::new(shared, app, agent::FileKeeper, inbox, Default::default());
+        let why = tokio::time::timeout(self.timeout, driver.run(true)).await;
+        let why = why.map_err(|_| format!("{id} has not settled within {}", humantime::format_duration(self.timeout)))?;
+        let status = driver.published();
+        println!("{id}: {}", ready(status));
+        Ok(match why {
+            Some(Why::InSync { .. } | Why::Held { .. }) => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        })
+    }
+
     fn send(self, global: &Global, annotations: Value, wait: bool) -> Outcome {
+        if let Some(file) = self.file.as_ref().filter(|_| self.once) {
+            let file = file.clone();
+            return connection::block_on(async move { self.once(global, &file, annotations).await });
+        }
         if let Some(file) = &self.file {
             annotate_file(file, &annotations)?;
             println!("{} annotated", file.display());

@@ -56,7 +56,28 @@ pub fn reference(cluster: &Cluster, global: &Global, name: &str) -> ObjectRef {
     ObjectRef { gvk: Gvk::new("windlass.dev/v1alpha1", "Environment"), namespace: Some(namespace), name: name.into() }
 }
 
-fn print(output: Output, value: &Value) {
+/// The Environment that is meant, validated: from a file, or from the cluster.
+///
+/// # Errors
+/// It cannot be read, or cannot be meant.
+pub async fn app(cluster: &Cluster, global: &Global, name: Option<&str>, file: Option<&std::path::Path>) -> Result<crate::app::App, String> {
+    let (env, shown) = match file {
+        Some(file) => {
+            let shown = file.display().to_string();
+            let text = std::fs::read_to_string(file).map_err(|error| format!("reading {shown}: {error}"))?;
+            (crate::app::parse(&text).map_err(|error| format!("{shown}: {error}"))?, shown)
+        }
+        None => {
+            let target = reference(cluster, global, name.unwrap_or_default());
+            let live = cluster.get(&target).await.map_err(|error| format!("reading {target}: {error}"))?;
+            (serde_json::from_value(live).map_err(|error| format!("reading {target}: {error}"))?, target.to_string())
+        }
+    };
+    crate::app::App::resolve(&env).map_err(|error| format!("{shown}: {error}"))
+}
+
+/// Prints as JSON, or as YAML.
+pub fn print(output: Output, value: &Value) {
     match output {
         Output::Yaml => {
             let value = crate::yaml::from_json(value.to_string().as_bytes()).expect("it was JSON");

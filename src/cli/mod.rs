@@ -17,8 +17,12 @@ mod create;
 mod goerror;
 mod host;
 mod lint;
+#[cfg(feature = "agent")]
+mod look;
 mod show;
 mod template;
+#[cfg(feature = "agent")]
+mod test;
 mod value_flags;
 
 pub use chart_source::load as load_chart;
@@ -77,6 +81,15 @@ enum Command {
     /// Look at the branch now and bring the cluster to it; in Manual mode, apply what is planned
     #[cfg(feature = "agent")]
     Sync(ask::Ask),
+    /// Show what the branch's head, another revision or a folder would change; exit code 2 if anything
+    #[cfg(feature = "agent")]
+    Diff(look::Diff),
+    /// Print what the branch's head, another revision or a folder renders to for an Environment
+    #[cfg(feature = "agent")]
+    Render(look::Render),
+    /// Run the tests of an Environment's deployed release; exit code 1 if one fails
+    #[cfg(feature = "agent")]
+    Test(test::Test),
     /// Try a revision again that failed before
     #[cfg(feature = "agent")]
     Retry(ask::Ask),
@@ -111,6 +124,12 @@ pub fn main() -> ExitCode {
         Command::Crd(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
         Command::Sync(command) => command.run(ask::What::Sync, &cli.global),
+        #[cfg(feature = "agent")]
+        Command::Diff(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Render(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Test(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
         Command::Retry(command) => command.run(ask::What::Retry, &cli.global),
         #[cfg(feature = "agent")]

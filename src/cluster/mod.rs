@@ -10,7 +10,7 @@ mod records;
 mod tasks;
 mod watch;
 
-pub use error::ApiError;
+pub use error::{ApiError, Cause};
 pub use fence::Fence;
 pub use inputs::Inputs;
 pub use kinds::Kind;

@@ -26,6 +26,8 @@ pub struct Observed {
     pub fingerprint: String,
     /// How it fares.
     pub health: Health,
+    /// Whether others own fields of it that are left to them: replicas under an autoscaler, injected certificate bundles.
+    pub contested: bool,
     /// The environment whose mark it carries.
     pub owner: Option<String>,
 }
@@ -103,6 +105,7 @@ impl Watches {
             resource_version: object["metadata"]["resourceVersion"].as_str().unwrap_or_default().into(),
             fingerprint: crate::object::digest::drift_fingerprint(object),
             health: health::assess(object, Some(jiff::Timestamp::now())),
+            contested: crate::plan::ignore::contested(object),
             owner: ownership::mark(object).map(str::to_owned),
         };
         let old = {

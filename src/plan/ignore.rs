@@ -34,6 +34,12 @@ impl Rule {
             && fits(&self.name, &reference.name)
     }
 
+    /// Whether the rule may mean a field of this object; which, only the live object tells.
+    pub fn concerns(&self, object: &Object) -> bool {
+        let meant = |pointer: &String| !fields::expand(&object.json, pointer).is_empty();
+        self.matches(&object.reference) && (self.pointers.is_empty() || self.pointers.iter().any(meant))
+    }
+
     /// The places in `object` that the rule means, each as a concrete path.
     fn places(&self, object: &Value, live: &Value) -> Vec<Path> {
         let pointed = || self.pointers.iter().flat_map(|pointer| fields::expand(object, pointer));
@@ -110,6 +116,12 @@ pub fn implied<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Vec<Rule> {
         });
     }
     rules
+}
+
+/// Whether others own fields of the live object that the shipped rules leave to them.
+pub fn contested(live: &Value) -> bool {
+    let reference = ObjectRef::of(live);
+    defaults().iter().any(|rule| rule.matches(&reference) && !rule.places(live, live).is_empty())
 }
 
 /// The desired object to be sent so that ignored fields stay as they are: a field that another manager owns is left out, one

@@ -1,0 +1,206 @@
+//! The whole plan with every live object read, for people: `windlass diff`. The agent's own planning (`learn`) asks the same
+//! questions and keeps only what it needs to decide.
+
+use super::{
+    Shared, stages,
+    target::{self, Content},
+};
+use crate::{
+    app::App,
+    chart::SourceFile,
+    cluster::{ApiError, Records},
+    decide::{Class, Failure, Record},
+    object::{Gvk, Object, ObjectRef, ownership},
+    plan::{self, Candidate, Cause, Input, Observed, Options, Outcome, Plan, Previous, Refusal},
+    sources::{CommitId, Credentials, Snapshot, Want},
+};
+use std::collections::BTreeMap;
+
+/// What is rendered for a look.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// The head of the branch.
+    Head,
+    /// Another branch, or a commit by its whole name.
+    Revision(String),
+    /// A folder in place of the repository's chart.
+    Local(std::path::PathBuf),
+}
+
+/// Renders for a look; nothing is written anywhere.
+///
+/// # Errors
+/// What keeps it from being fetched or rendered.
+pub async fn content(shared: &Shared, app: &App, record: &Record, what: &What) -> Result<Content, Failure> {
+    let upgrade = record.deployed().is_some();
+    let number = record.next_number() as u32;
+    let (app_too, capabilities) = (app.clone(), shared.capabilities.clone());
+    let rendered = match what {
+        What::Local(folder) => {
+            let files: Vec<SourceFile> = target::load_local(folder)?;
+            let layers = target::local_layers(shared, app, folder).await?;
+            tokio::task::spawn_blocking(move || target::render_files(&app_too, files, layers, upgrade, number, &capabilities)).await
+        }
+        What::Head | What::Revision(_) => {
+            let snapshot = snapshot(shared, app, what).await?;
+            let layers = target::values_layers(shared, app, &snapshot).await?;
+            let source = crate::app::SourceStatus {
+                commit: snapshot.commit.id.to_string(),
+                author: snapshot.commit.author.clone(),
+                subject: snapshot.commit.subject.clone(),
+                time: target::time(&snapshot),
+            };
+            let rendered = move || {
+                let content = target::render(&app_too, &snapshot, layers, upgrade, number, &capabilities)?;
+                Ok(Content { source, ..content })
+            };
+            tokio::task::spawn_blocking(rendered).await
+        }
+    };
+    rendered.map_err(|panic| Failure::new(Class::Bug, "Panic", format!("rendering: {panic}")))?
+}
+
+async fn snapshot(shared: &Shared, app: &App, what: &What) -> Result<Snapshot, Failure> {
+    let mut spec = target::git_spec(app);
+    let creds = credentials(shared, app).await?;
+    let git = shared.git.clone();
+    let mut commit = None;
+    if let What::Revision(revision) = what {
+        match revision.parse::<CommitId>() {
+            Ok(id) if revision.len() == 40 => {
+                commit = Some(id);
+                // Only the branch's history is looked through for it.
+                spec.depth = 0;
+            }
+            _ => spec.branch.clone_from(revision),
+        }
+    }
+    let fetched = tokio::task::spawn_blocking(move || git.snapshot(&spec, &creds, &Want { commit, previous: None })).await;
+    match fetched {
+        Ok(Ok(snapshot)) => Ok(snapshot),
+        Ok(Err(error)) => Err(super::learn::source_failure(&error)),
+        Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("reading the branch: {panic}"))),
+    }
+}
+
+/// The git credentials that the Environment names.
+///
+/// # Errors
+/// The Secret is missing, unreadable, or holds none.
+pub async fn credentials(shared: &Shared, app: &App) -> Result<Credentials, Failure> {
+    let Some(secret) = &app.spec.source.git.secret_ref else { return Ok(Credentials::default()) };
+    let reference = ObjectRef { gvk: Gvk::new("v1", "Secret"), namespace: Some(app.namespace.clone()), name: secret.name.clone() };
+    let doing = format!("reading the git credentials in {reference}");
+    let live = shared.inputs.get(&app.id(), &reference).await.map_err(|error| error.failure(&doing))?;
+    let live = live.ok_or_else(|| Failure::new(Class::Config, "CredentialsMissing", format!("{doing}: there is no such Secret; create it")))?;
+    Credentials::from_secret(&target::secret_data(&live)).map_err(|error| super::learn::source_failure(&error))
+}
+
+/// What applying the content would do, object by object.
+///
+/// # Errors
+/// The cluster cannot be asked.
+pub async fn plan(shared: &Shared, app: &App, record: &Record, content: &Content) -> Result<Plan, Failure> {
+    let id = app.id();
+    let desired = stages::desired(shared, &content.release(app), &id).await?;
+    let before = before(shared, app, record).await?;
+    let mut rules = plan::ignore::defaults();
+    rules.extend(stages::rules(app, &desired));
+    let mut namespaces = BTreeMap::new();
+    let mut candidates = Vec::with_capacity(desired.len());
+    for object in &desired {
+        let observed = observe(shared, app, object, &desired, &rules, &mut namespaces).await?;
+        candidates.push(Candidate { desired: object.clone(), observed });
+    }
+    let mut previous = Vec::new();
+    for object in before.iter().filter(|old| !desired.iter().any(|new| new.reference.same_object(&old.reference))) {
+        let live = found(shared, &object.reference).await?;
+        previous.push(Previous { reference: object.reference.clone(), live, content: None });
+    }
+    let options = Options {
+        release: ownership::Release { name: app.release.clone(), namespace: app.target_namespace.clone() },
+        environment: id,
+        prune: app.spec.sync.prune,
+        ignore: rules,
+        ..Options::default()
+    };
+    Ok(plan::plan(Input { desired: candidates, previous }, &options))
+}
+
+async fn before(shared: &Shared, app: &App, record: &Record) -> Result<Vec<Object>, Failure> {
+    let Some(deployed) = record.deployed() else { return Ok(Vec::new()) };
+    let records = Records::new(shared.cluster.clone(), &app.target_namespace, &app.release);
+    let held = records.get(deployed.number).await.map_err(|error| error.failure(&format!("reading release {}", deployed.number)))?;
+    match held {
+        Some(held) => stages::desired(shared, &held.release, &app.id()).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+async fn found(shared: &Shared, reference: &ObjectRef) -> Result<Option<serde_json::Value>, Failure> {
+    match shared.cluster.get(reference).await {
+        Ok(live) => Ok(Some(live)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.failure(&format!("reading {reference}"))),
+    }
+}
+
+async fn observe(
+    shared: &Shared,
+    app: &App,
+    object: &Object,
+    desired: &[Object],
+    rules: &[plan::ignore::Rule],
+    namespaces: &mut BTreeMap<String, bool>,
+) -> Result<Observed, Failure> {
+    let live = match shared.cluster.get(&object.reference).await {
+        Ok(live) => live,
+        Err(error) if error.reason == "NoKindMatch" => {
+            return Ok(match super::learn::definition(desired, &object.reference.gvk) {
+                Some(crd) => Observed::Hypothetical { why: format!("its kind is defined by {crd}, which the same plan creates") },
+                None => Observed::Refused(refusal(&error)),
+            });
+        }
+        Err(error) if error.is_not_found() => return absent(shared, app, object, desired, namespaces).await,
+        Err(error) if error.class() == Class::Transient => return Err(error.failure(&format!("reading {}", object.reference))),
+        Err(error) => return Ok(Observed::Refused(refusal(&error))),
+    };
+    let sent = plan::ignore::settle(object, &live, rules);
+    let outcome = match shared.cluster.apply(&object.reference, &sent, true, app.spec.sync.force_conflicts).await {
+        Ok(dry) => Outcome::Would(dry.object),
+        Err(error) if error.class() == Class::Transient => return Err(stages::refused(object, &error)),
+        Err(error) => Outcome::Refused(refusal(&error)),
+    };
+    Ok(Observed::Live { live, outcome })
+}
+
+/// What does not exist is created, if its namespace is there or will be.
+async fn absent(shared: &Shared, app: &App, object: &Object, desired: &[Object], namespaces: &mut BTreeMap<String, bool>) -> Result<Observed, Failure> {
+    let Some(namespace) = object.reference.namespace.clone() else { return Ok(Observed::Absent) };
+    let reference = ObjectRef { gvk: Gvk::new("v1", "Namespace"), namespace: None, name: namespace.clone() };
+    let there = match namespaces.get(&namespace) {
+        Some(there) => *there,
+        None => {
+            let there = match shared.cluster.get(&reference).await {
+                Ok(_) => true,
+                // Who may not read namespaces learns it when something is applied.
+                Err(error) => !error.is_not_found(),
+            };
+            namespaces.insert(namespace.clone(), there);
+            there
+        }
+    };
+    if there {
+        return Ok(Observed::Absent);
+    }
+    let made = desired.iter().any(|other| other.reference.same_object(&reference));
+    if made || (app.spec.release.create_namespace && namespace == app.target_namespace) {
+        return Ok(Observed::Hypothetical { why: format!("its namespace {namespace} is created first") });
+    }
+    Ok(Observed::Refused(Refusal { code: 404, reason: "NotFound".into(), message: format!("namespaces \"{namespace}\" not found"), causes: Vec::new() }))
+}
+
+fn refusal(error: &ApiError) -> Refusal {
+    let cause = |cause: &crate::cluster::Cause| Cause { reason: cause.reason.clone(), field: cause.field.clone(), message: cause.message.clone() };
+    Refusal { code: error.code, reason: error.reason.clone(), message: error.message.clone(), causes: error.causes.iter().map(cause).collect() }
+}

@@ -1,0 +1,186 @@
+//! `diff` and `render`: what a revision, the head or a folder would bring. Nothing is changed.
+
+use super::{Global, Outcome, connection::{self, Connection}, environments};
+use crate::{
+    agent::{self, Shared, planning::{self, What}},
+    app::App,
+    cluster::Records,
+    decide::Record,
+    plan::show::{self, Style},
+};
+use clap::{Args, ValueEnum};
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
+
+/// What is looked at, and for which Environment.
+#[derive(Args, Clone, Debug)]
+pub struct Look {
+    /// Name of the Environment
+    #[arg(value_name = "ENVIRONMENT", required_unless_present = "file")]
+    name: Option<String>,
+    /// A file with the Environment, instead of one in the cluster
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Another branch, or a commit by its whole name, instead of the branch's head
+    #[arg(long, value_name = "REVISION", conflicts_with = "local")]
+    revision: Option<String>,
+    /// A chart's folder instead of the repository's
+    #[arg(long, value_name = "DIR")]
+    local: Option<PathBuf>,
+    /// Where repositories are cached; a folder that is removed again where it is not given
+    #[arg(long, env = "WINDLASS_CACHE", value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Show what the branch's head, another revision or a folder would change; exit code 2 if anything
+#[derive(Args, Clone, Debug)]
+pub struct Diff {
+    #[command(flatten)]
+    look: Look,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+    /// Lines of context around each change
+    #[arg(long, default_value_t = 3)]
+    context: usize,
+    /// Colours: `auto` colours a terminal
+    #[arg(long, default_value = "auto", value_parser = ["auto", "always", "never"])]
+    color: String,
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A unified diff for each object.
+    #[default]
+    Text,
+    /// A comment for a pull request.
+    Markdown,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// Print what the branch's head, another revision or a folder renders to for an Environment
+#[derive(Args, Clone, Debug)]
+pub struct Render {
+    #[command(flatten)]
+    look: Look,
+    /// Leave hooks out
+    #[arg(long)]
+    no_hooks: bool,
+}
+
+/// Comments of forges end at this many bytes (GitHub: 65,536 characters).
+const COMMENT_LIMIT: usize = 60_000;
+
+/// A cache that goes with the command, unless a lasting one was named.
+pub struct Cache {
+    folder: PathBuf,
+    passing: bool,
+}
+
+impl Cache {
+    /// The folder given, or a fresh one.
+    pub fn new(given: Option<&PathBuf>) -> Cache {
+        match given {
+            Some(folder) => Cache { folder: folder.clone(), passing: false },
+            None => Cache { folder: std::env::temp_dir().join(format!("windlass-{:016x}", rand::random::<u64>())), passing: true },
+        }
+    }
+
+    /// Where it lies.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        if self.passing {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+struct Found {
+    shared: Arc<Shared>,
+    app: App,
+    record: Record,
+    _cache: Cache,
+}
+
+impl Look {
+    fn what(&self) -> What {
+        match (&self.revision, &self.local) {
+            (Some(revision), _) => What::Revision(revision.clone()),
+            (_, Some(folder)) => What::Local(folder.clone()),
+            _ => What::Head,
+        }
+    }
+
+    async fn find(&self, global: &Global) -> Result<Found, String> {
+        let cluster = self.connection.connect().await?;
+        let app = environments::app(&cluster, global, self.name.as_deref(), self.file.as_deref()).await?;
+        let cache = Cache::new(self.cache_dir.as_ref());
+        let holder = super::agent::identity();
+        let shared = agent::shared_once(cluster.clone(), cache.folder(), &holder).await.map_err(|error| error.to_string())?;
+        let record = Records::new(cluster, &app.target_namespace, &app.release).load().await;
+        let record = record.map_err(|error| format!("reading the release records: {error}"))?;
+        Ok(Found { shared, app, record, _cache: cache })
+    }
+}
+
+impl Diff {
+    /// Runs it: 0 nothing would change, 2 something would, 1 it cannot be told or something is refused.
+    pub fn run(self, global: &Global) -> Outcome {
+        connection::block_on(async move {
+            let found = self.look.find(global).await?;
+            let what = self.look.what();
+            let content = planning::content(&found.shared, &found.app, &found.record, &what).await.map_err(|failure| failure.message)?;
+            let plan = planning::plan(&found.shared, &found.app, &found.record, &content).await.map_err(|failure| failure.message)?;
+            match self.output {
+                Format::Text => {
+                    let color = self.color == "always" || (self.color == "auto" && std::io::stdout().is_terminal());
+                    super::write_out(show::text(&plan, Style { color, context: self.context }).as_bytes())?;
+                }
+                Format::Markdown => {
+                    let title = match &what {
+                        What::Head => format!("{} at the head of {}", found.app.id(), found.app.spec.source.git.branch),
+                        What::Revision(revision) => format!("{} at {revision}", found.app.id()),
+                        What::Local(folder) => format!("{} from {}", found.app.id(), folder.display()),
+                    };
+                    super::write_out(show::markdown(&plan, &title, COMMENT_LIMIT).as_bytes())?;
+                }
+                Format::Json => environments::print(environments::Output::Json, &show::json(&plan)),
+                Format::Yaml => environments::print(environments::Output::Yaml, &show::json(&plan)),
+            }
+            let refused = plan.refused().count();
+            Ok(match (refused, plan.is_empty()) {
+                (0, true) => ExitCode::SUCCESS,
+                (0, false) => ExitCode::from(2),
+                _ => ExitCode::FAILURE,
+            })
+        })
+    }
+}
+
+impl Render {
+    /// Runs it.
+    pub fn run(self, global: &Global) -> Outcome {
+        connection::block_on(async move {
+            let found = self.look.find(global).await?;
+            let content = planning::content(&found.shared, &found.app, &found.record, &self.look.what()).await;
+            let content = content.map_err(|failure| failure.message)?;
+            let mut text = content.rendered.manifest.clone();
+            if !self.no_hooks {
+                for hook in &content.rendered.hooks {
+                    crate::render::push_document(&mut text, &hook.path, &hook.manifest);
+                }
+            }
+            super::write_out(text.as_bytes())
+        })
+    }
+}
