@@ -20,7 +20,13 @@ use std::{sync::Arc, time::Duration};
 impl<K: Keeper> Driver<K> {
     pub(super) async fn act(&mut self, step: Step) {
         let result = match step {
-            Step::Open { number, op, revision, digest } => self.open(number, op, revision, digest).await,
+            Step::Open { number, op, revision, digest } => match self.open(number, op, revision, digest).await {
+                Err(error) if error.class() != Class::Transient => return self.refused(number, &error).await,
+                result => {
+                    self.facts.refused = None;
+                    result
+                }
+            },
             Step::Claim { number } => self.claim(number).await,
             Step::Run { number, stage } => return self.run_stage(number, stage).await,
             Step::Advance { number, stage } => self.advance(number, stage).await,
@@ -38,6 +44,20 @@ impl<K: Keeper> Driver<K> {
             self.work.held = None;
             tokio::time::sleep(Duration::from_millis(if error.is_conflict() { 50 } else { 1000 })).await;
         }
+    }
+
+    /// Nothing was opened, and that will not pass by itself: the namespace is missing, the record is too large, a right lacks.
+    async fn refused(&mut self, number: u64, error: &ApiError) {
+        let mut failure = error.failure(&format!("writing the record of release {number}"));
+        if error.is_not_found() && error.message.contains("namespaces") {
+            failure.reason = "NamespaceMissing".into();
+            failure.message.push_str("; create the namespace or set release.createNamespace");
+        }
+        tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
+        self.events.warn(&failure.reason, &failure.message).await;
+        self.facts.refused = Some((failure, now() + self.policy.interval.clamp(5_000, 60_000)));
+        self.record = None;
+        self.work.held = None;
     }
 
     /// The record of that number, whole.
@@ -75,7 +95,7 @@ impl<K: Keeper> Driver<K> {
             && op == Op::Install
             && let Err(failure) = stages::create_namespace(&self.shared, &self.app.target_namespace).await
         {
-            return Err(ApiError::unreachable(failure.message));
+            return Err(failure);
         }
         let mut release = match op {
             Op::Uninstall { .. } => {
@@ -85,6 +105,7 @@ impl<K: Keeper> Driver<K> {
                 let mut held = held.clone();
                 self.records.replace(&mut held).await?;
                 self.work.held = Some(held);
+                self.work.began = Some((number, Stage::PreHooks));
                 self.entered(Phase::Open);
                 self.events.normal("Uninstalling", "removing the release").await;
                 return Ok(());
@@ -112,6 +133,7 @@ impl<K: Keeper> Driver<K> {
         release.version = number as u32;
         let shown = short(&mark.revision);
         self.work.held = Some(self.records.create(release, &mark).await?);
+        self.work.began = Some((number, Stage::PreHooks));
         self.entered(Phase::Open);
         let text = match op {
             Op::Rollback { to, .. } => format!("release {number} goes back to release {to} ({shown})"),
@@ -155,7 +177,6 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn stage_of(&mut self, release: &Release, mark: &Mark, stage: Stage) -> Result<(), Failure> {
-        let limit = self.app.timeout;
         let (before, after) = match mark.op {
             Op::Install => (Event::PreInstall, Event::PostInstall),
             Op::Upgrade => (Event::PreUpgrade, Event::PostUpgrade),
@@ -163,11 +184,11 @@ impl<K: Keeper> Driver<K> {
             Op::Uninstall { .. } => (Event::PreDelete, Event::PostDelete),
         };
         match stage {
-            Stage::PreHooks => hooks::run(&self.shared, release, &before, limit).await,
-            Stage::PostHooks => hooks::run(&self.shared, release, &after, limit).await,
+            Stage::PreHooks => self.hooks(release, mark, &before).await,
+            Stage::PostHooks => self.hooks(release, mark, &after).await,
             Stage::Apply if matches!(mark.op, Op::Uninstall { .. }) => self.delete_all(release).await,
             Stage::Apply => self.apply_all(release).await,
-            Stage::Tests => self.tests(release).await,
+            Stage::Tests => self.tests(release, mark).await,
             Stage::Health | Stage::Close => Ok(()),
         }
     }
@@ -224,8 +245,36 @@ impl<K: Keeper> Driver<K> {
         stages::wait_gone(&self.shared, &objects, &id, self.app.timeout).await
     }
 
-    async fn tests(&mut self, release: &Release) -> Result<(), Failure> {
-        let mut results = hooks::test(&self.shared, release, self.app.test_timeout).await?;
+    async fn hooks(&mut self, release: &Release, mark: &Mark, event: &Event) -> Result<(), Failure> {
+        let mut run = self.run_of(release, mark);
+        let result = hooks::run(&self.shared, release, event, self.app.timeout, &mut run).await;
+        self.doubt(&run).await;
+        result
+    }
+
+    /// The run of the present stage's hooks: a new one if this agent began the stage and has not tried it yet.
+    fn run_of(&self, release: &Release, mark: &Mark) -> hooks::Run {
+        let began = self.work.began == Some((u64::from(release.version), mark.stage));
+        hooks::Run {
+            id: format!("{}.v{}/{:?}/{}", release.name, release.version, mark.stage, mark.opened),
+            resumed: !began || mark.tries > 0,
+            doubts: Vec::new(),
+        }
+    }
+
+    /// A hook that may have run twice is said, never hidden.
+    async fn doubt(&mut self, run: &hooks::Run) {
+        for doubt in &run.doubts {
+            tracing::warn!(environment = self.app.id(), reason = "HookMayRunAgain", "{doubt}");
+            self.events.warn("HookMayRunAgain", doubt).await;
+        }
+    }
+
+    async fn tests(&mut self, release: &Release, mark: &Mark) -> Result<(), Failure> {
+        let mut run = self.run_of(release, mark);
+        let results = hooks::test(&self.shared, release, self.app.test_timeout, &mut run).await;
+        self.doubt(&run).await;
+        let mut results = results?;
         for name in &self.app.spec.tests.jobs {
             results.push(self.job(release, name).await?);
         }
@@ -296,6 +345,7 @@ impl<K: Keeper> Driver<K> {
         } else {
             records.mark(held, mark).await?;
         }
+        self.work.began = Some((number, stage));
         self.entered(Phase::Open);
         Ok(())
     }

@@ -80,6 +80,8 @@ pub struct Work {
     pub failing: Option<Millis>,
     /// Log lines already written for a waiting reason.
     pub told: String,
+    /// The attempt and stage that this agent began: nothing of it ran before.
+    pub began: Option<(u64, decide::Stage)>,
 }
 
 /// While objects become healthy, they are looked at again after this time even if no watch speaks: a Pod's trouble shows in
@@ -177,6 +179,8 @@ impl<K: Keeper> Driver<K> {
     fn wake(&mut self, wake: Wake) {
         match wake {
             Wake::App(app) => {
+                // Whoever touches the Environment wants it looked at.
+                self.facts.refused = None;
                 if app.spec != self.app.spec {
                     self.facts.target = None;
                     self.facts.plan = None;

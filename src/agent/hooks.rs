@@ -22,14 +22,29 @@ const LOG_LINES: u32 = 20;
 /// How much of it is quoted in a condition, in characters, from its end.
 const LOG_QUOTE: usize = 800;
 
+/// The annotation on a hook's objects that tells which stage of which attempt made them.
+const RUN: &str = "windlass.dev/run";
+
+/// A stage of an attempt that runs hooks. Whoever goes on with a stage that another began (or that failed halfway) finds the
+/// hooks that already ran by this name, and does not run them again.
+#[derive(Debug, Default)]
+pub struct Run {
+    /// Names the attempt and the stage; empty: the hooks are nobody's who could be cut off.
+    pub id: String,
+    /// Whether hooks of it may have run already.
+    pub resumed: bool,
+    /// Sentences about hooks of which it cannot be told whether they ran.
+    pub doubts: Vec<String>,
+}
+
 /// Runs the hooks of an event, in Helm's order (weight, then name).
 ///
 /// # Errors
 /// The first hook that fails, with the end of its log.
-pub async fn run(shared: &Shared, release: &Release, event: &Event, limit: Duration) -> Result<(), Failure> {
+pub async fn run(shared: &Shared, release: &Release, event: &Event, limit: Duration, run: &mut Run) -> Result<(), Failure> {
     for hook in hooks_for(&release.hooks, event) {
-        let objects = read(shared, hook, &release.namespace).await?;
-        execute(shared, hook, &objects, limit).await.1?;
+        let mut objects = read(shared, hook, &release.namespace).await?;
+        execute(shared, hook, &mut objects, limit, run).await.1?;
     }
     Ok(())
 }
@@ -38,8 +53,8 @@ pub async fn run(shared: &Shared, release: &Release, event: &Event, limit: Durat
 ///
 /// # Errors
 /// What keeps them from running; a failed test is in the results.
-pub async fn test(shared: &Shared, release: &Release, limit: Duration) -> Result<Vec<TestStatus>, Failure> {
-    let results = test_with_logs(shared, release, limit).await?;
+pub async fn test(shared: &Shared, release: &Release, limit: Duration, run: &mut Run) -> Result<Vec<TestStatus>, Failure> {
+    let results = test_with_logs(shared, release, limit, run).await?;
     for (test, log) in &results {
         tracing::info!(release = release.name, test = test.name, phase = test.phase, log, reason = "TestRan", "test ran");
     }
@@ -50,11 +65,16 @@ pub async fn test(shared: &Shared, release: &Release, limit: Duration) -> Result
 ///
 /// # Errors
 /// As [`test`].
-pub async fn test_with_logs(shared: &Shared, release: &Release, limit: Duration) -> Result<Vec<(TestStatus, String)>, Failure> {
+pub async fn test_with_logs(
+    shared: &Shared,
+    release: &Release,
+    limit: Duration,
+    run: &mut Run,
+) -> Result<Vec<(TestStatus, String)>, Failure> {
     let mut results = Vec::new();
     for hook in hooks_for(&release.hooks, &Event::Test) {
-        let objects = read(shared, hook, &release.namespace).await?;
-        let (log, result) = execute(shared, hook, &objects, limit).await;
+        let mut objects = read(shared, hook, &release.namespace).await?;
+        let (log, result) = execute(shared, hook, &mut objects, limit, run).await;
         let (phase, message) = match result {
             Ok(()) => ("Succeeded", String::new()),
             Err(failure) if failure.class != Class::Unhealthy => return Err(failure),
@@ -78,9 +98,20 @@ async fn read(shared: &Shared, hook: &Hook, namespace: &str) -> Result<Vec<Objec
 }
 
 /// Runs one hook: the end of its log, and how it went.
-async fn execute(shared: &Shared, hook: &Hook, objects: &[Object], limit: Duration) -> (String, Result<(), Failure>) {
+async fn execute(
+    shared: &Shared,
+    hook: &Hook,
+    objects: &mut [Object],
+    limit: Duration,
+    run: &mut Run,
+) -> (String, Result<(), Failure>) {
     let policies = |when| hook.deletes(when);
-    for object in objects {
+    for object in objects.iter_mut() {
+        match ran(shared, hook, object, run).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(failure) => return (String::new(), Err(failure)),
+        }
         // Helm's default where no policy is given.
         let before = policies(DeletePolicy::BeforeHookCreation) || hook.delete_policies.is_empty();
         if before && let Err(failure) = delete(shared, object, limit).await {
@@ -90,6 +121,7 @@ async fn execute(shared: &Shared, hook: &Hook, objects: &[Object], limit: Durati
             return (String::new(), Err(super::stages::refused(object, &error)));
         }
     }
+    let objects = &*objects;
     let mut log = String::new();
     let mut result = Ok(());
     for object in objects {
@@ -114,6 +146,34 @@ async fn execute(shared: &Shared, hook: &Hook, objects: &[Object], limit: Durati
         }
     }
     (log, result)
+}
+
+/// Whether this run already made the hook's object; if not, the object gets the run's name.
+async fn ran(shared: &Shared, hook: &Hook, object: &mut Object, run: &mut Run) -> Result<bool, Failure> {
+    if run.id.is_empty() {
+        return Ok(false);
+    }
+    object.json["metadata"]["annotations"][RUN] = run.id.as_str().into();
+    if !run.resumed {
+        return Ok(false);
+    }
+    match shared.cluster.get(&object.reference).await {
+        Ok(live) if object::annotation(&live, RUN) == Some(&run.id) => {
+            // What is being deleted ran to an end that this run's own policy deletes for.
+            Ok(live["metadata"]["deletionTimestamp"].is_null() || matches!(ended(&object.reference, &live), Some(Ok(()))))
+        }
+        Ok(_) => Ok(false),
+        Err(error) if error.is_not_found() => {
+            if hook.deletes(DeletePolicy::HookSucceeded) || hook.deletes(DeletePolicy::HookFailed) {
+                run.doubts.push(format!(
+                    "hook {} runs, and may have run before: the stage was cut off, and its delete policy leaves no trace of a run that ended",
+                    hook.name
+                ));
+            }
+            Ok(false)
+        }
+        Err(error) => Err(error.failure(&format!("looking whether hook {} already ran", hook.name))),
+    }
 }
 
 fn quote(log: &str) -> String {

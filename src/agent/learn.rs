@@ -50,6 +50,10 @@ impl<K: Keeper> Driver<K> {
         if let Err(failure) = &commit {
             tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
         }
+        // Another revision may be one that can be written.
+        if self.facts.head.as_ref().is_some_and(|head| head.commit != commit) {
+            self.facts.refused = None;
+        }
         self.facts.head = Some(Head { commit, next, token });
     }
 

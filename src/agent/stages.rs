@@ -154,12 +154,12 @@ fn condition(object: &Value, name: &str) -> bool {
 ///
 /// # Errors
 /// As the request failed.
-pub async fn create_namespace(shared: &Shared, name: &str) -> Result<(), Failure> {
+pub async fn create_namespace(shared: &Shared, name: &str) -> Result<(), ApiError> {
     let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name, "labels": { "name": name } } });
     match shared.cluster.create(&object).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_conflict() => Ok(()),
-        Err(error) => Err(error.failure(&format!("creating namespace {name}"))),
+        Err(error) => Err(ApiError { message: format!("creating namespace {name}: {}", error.message), ..error }),
     }
 }
 

@@ -60,7 +60,7 @@ impl Test {
             let cache = super::look::Cache::new(None);
             let shared = agent::shared_once(cluster, cache.folder(), &super::agent::identity()).await.map_err(|error| error.to_string())?;
             let limit = self.timeout.unwrap_or(app.test_timeout);
-            let results = hooks::test_with_logs(&shared, &held.release, limit).await.map_err(|failure| failure.message)?;
+            let results = hooks::test_with_logs(&shared, &held.release, limit, &mut hooks::Run::default()).await.map_err(|failure| failure.message)?;
             let failed = results.iter().filter(|(test, _)| test.phase != "Succeeded").count();
             self.print(&app.release, number, &results)?;
             Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -89,9 +89,24 @@ impl ApiError {
         }
     }
 
+    /// The RBAC rule that would have allowed what was forbidden, in the words of a Role, where the server says what it was
+    /// (`apiserver/pkg/endpoints/handlers/responsewriters/errors.go`).
+    fn missing_rule(&self) -> Option<String> {
+        let (_, cannot) = self.message.split_once(" cannot ")?;
+        let (verb, rest) = cannot.split_once(" resource \"")?;
+        let (resource, rest) = rest.split_once('"')?;
+        let (_, rest) = rest.split_once("in API group \"")?;
+        let (group, _) = rest.split_once('"')?;
+        Some(format!("{{apiGroups: [\"{group}\"], resources: [\"{resource}\"], verbs: [\"{verb}\"]}}"))
+    }
+
     /// As a failure of doing `what` (on which object).
     pub fn failure(&self, what: &str) -> Failure {
         let class = self.class();
+        if let Some(rule) = self.missing_rule().filter(|_| class == Class::Denied) {
+            let message = format!("{what}: {}; the roles of the agent's account lack the rule {rule}", self.message);
+            return Failure::new(class, "Forbidden", message);
+        }
         let (reason, hint) = match class {
             Class::Transient if self.code == 0 => ("ApiServerUnreachable", ""),
             Class::Transient => ("ApiServerBusy", ""),
@@ -102,5 +117,21 @@ impl ApiError {
             _ => ("Invalid", ""),
         };
         Failure::new(class, reason, format!("{what}: {}{hint}", self.message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_forbidden_names_the_rule_that_lacks() {
+        let said = r#"deployments.apps "web" is forbidden: User "system:serviceaccount:a:b" cannot patch resource "deployments" in API group "apps" in the namespace "shop""#;
+        let error = ApiError { code: 403, reason: "Forbidden".into(), message: said.into(), causes: Vec::new(), retry_after: None };
+        let failure = error.failure("applying Deployment shop/web");
+        assert_eq!((failure.class, failure.reason.as_str()), (Class::Denied, "Forbidden"));
+        assert!(failure.message.ends_with(r#"lack the rule {apiGroups: ["apps"], resources: ["deployments"], verbs: ["patch"]}"#), "{}", failure.message);
+        let quota = ApiError { message: "exceeded quota: compute".into(), ..error };
+        assert!(quota.failure("applying").message.contains("exceeded quota"), "not everything forbidden is a matter of roles");
     }
 }

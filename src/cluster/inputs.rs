@@ -126,12 +126,7 @@ impl Inputs {
                 Ok(watcher::Event::Apply(object)) => Ok(serde_json::to_value(&object).ok()),
                 Ok(watcher::Event::Delete(_)) => Ok(None),
                 Err(error) => {
-                    let refused = match &error {
-                        watcher::Error::InitialListFailed(kube::Error::Api(status)) | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => {
-                            Some(ApiError { code: status.code, ..ApiError::config(status.message.clone()) })
-                        }
-                        _ => None,
-                    };
+                    let refused = super::watch::refused(&error);
                     // What was read before still stands while the server cannot be asked.
                     if let Some(refused) = refused.filter(|_| !matches!(&*send.borrow(), Some(Ok(_)))) {
                         send.send_replace(Some(Err(refused)));

@@ -5,6 +5,7 @@ mod fence;
 mod inputs;
 mod kinds;
 mod objects;
+mod pressure;
 mod record_watch;
 mod records;
 mod tasks;
@@ -31,6 +32,7 @@ type OnRequest = Arc<dyn Fn(&str, u16) + Send + Sync>;
 #[derive(Clone)]
 pub struct Cluster {
     client: kube::Client,
+    patient: kube::Client,
     kinds: Arc<Mutex<HashMap<Gvk, Kind>>>,
     on_request: OnRequest,
     fence: Fence,
@@ -55,8 +57,11 @@ impl Cluster {
             }
             None => kube::Config::infer().await.map_err(|error| unusable(&error))?,
         };
+        let mut config = config;
+        config.default_retry = false;
         let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;
-        Ok(Cluster { client, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open() })
+        let patient = pressure::patient(client.clone());
+        Ok(Cluster { client, patient, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open() })
     }
 
     /// The same connection, whose writes pass the gate only while it is open.
@@ -74,8 +79,8 @@ impl Cluster {
         self.client.default_namespace()
     }
 
-    /// The client, for typed uses such as leases.
+    /// The client, for watches: it waits where the server asks for it.
     pub fn client(&self) -> kube::Client {
-        self.client.clone()
+        self.patient.clone()
     }
 }

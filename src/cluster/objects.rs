@@ -1,6 +1,6 @@
 //! Reading and writing single objects.
 
-use super::{ApiError, Cluster};
+use super::{ApiError, Cluster, pressure};
 use crate::object::ObjectRef;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -33,6 +33,13 @@ pub enum Delete {
     Foreground,
 }
 
+/// What came back.
+struct Answer {
+    code: u16,
+    headers: http::HeaderMap,
+    bytes: Vec<u8>,
+}
+
 impl Cluster {
     /// One request. `path` may hold a query; `content` is the content type of the body.
     pub(super) async fn raw(&self, verb: &str, path: &str, content: Option<&str>, body: Vec<u8>) -> Result<Value, ApiError> {
@@ -43,10 +50,30 @@ impl Cluster {
         serde_json::from_slice(&bytes).map_err(|error| ApiError::unreachable(format!("the API server's answer is not JSON: {error}")))
     }
 
+    /// One request, sent again where the server asks for that; no write passes the shut gate, however often it was tried before.
     async fn send(&self, verb: &str, path: &str, content: Option<&str>, body: Vec<u8>) -> Result<(u16, Vec<u8>), ApiError> {
-        if !matches!(verb, "get" | "list") && !self.fence.is_open() {
-            return Err(ApiError::not_leading());
+        let body = bytes::Bytes::from(body);
+        let mut tries = 0;
+        loop {
+            if !matches!(verb, "get" | "list") && !self.fence.is_open() {
+                return Err(ApiError::not_leading());
+            }
+            let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.send_once(verb, path, content, body.clone()));
+            let answer = answer.await.unwrap_or_else(|_| Err(ApiError::unreachable("the API server did not answer within 30 s".into())));
+            (self.on_request)(verb, answer.as_ref().map_or(0, |answer| answer.code));
+            let Answer { code, headers, bytes } = answer?;
+            if (200..300).contains(&code) {
+                return Ok((code, bytes));
+            }
+            match pressure::pause(code, &headers) {
+                Some(pause) if tries < pressure::MAX_RETRIES => tokio::time::sleep(pause).await,
+                pause => return Err(ApiError::answer(code, pause.map(|pause| pause.as_secs()), &bytes)),
+            }
+            tries += 1;
         }
+    }
+
+    async fn send_once(&self, verb: &str, path: &str, content: Option<&str>, body: bytes::Bytes) -> Result<Answer, ApiError> {
         let method = match verb {
             "get" | "list" => "GET",
             "create" => "POST",
@@ -61,25 +88,11 @@ impl Cluster {
         let request = request
             .body(kube::client::Body::from(body))
             .map_err(|error| ApiError::config(format!("\"{path}\" is not a path that can be asked for: {error}")))?;
-        let answer = tokio::time::timeout(REQUEST_TIMEOUT, async {
-            let response = self.client.send(request).await.map_err(|error| unreachable(&error))?;
-            let code = response.status().as_u16();
-            let retry_after = response.headers().get("retry-after").and_then(|v| v.to_str().ok()?.parse().ok());
-            let limited = http_body_util::Limited::new(response.into_body(), MAX_ANSWER);
-            let bytes = limited.collect().await.map_err(|error| ApiError::unreachable(format!("the answer broke off: {error}")))?;
-            Ok((code, retry_after, bytes.to_bytes().to_vec()))
-        });
-        let answer = answer.await.unwrap_or_else(|_| Err(ApiError::unreachable("the API server did not answer within 30 s".into())));
-        match answer {
-            Ok((code, retry_after, bytes)) => {
-                (self.on_request)(verb, code);
-                if (200..300).contains(&code) { Ok((code, bytes)) } else { Err(ApiError::answer(code, retry_after, &bytes)) }
-            }
-            Err(error) => {
-                (self.on_request)(verb, 0);
-                Err(error)
-            }
-        }
+        let response = self.client.send(request).await.map_err(|error| unreachable(&error))?;
+        let (code, headers) = (response.status().as_u16(), response.headers().clone());
+        let limited = http_body_util::Limited::new(response.into_body(), MAX_ANSWER);
+        let bytes = limited.collect().await.map_err(|error| ApiError::unreachable(format!("the answer broke off: {error}")))?;
+        Ok(Answer { code, headers, bytes: bytes.to_bytes().to_vec() })
     }
 
     /// The object.

@@ -1,7 +1,7 @@
 //! One watch for each kind that some release holds, shared by all environments: of each object only its health and a
 //! fingerprint are kept, so that thousands of objects cost little.
 
-use super::{Cluster, Tasks};
+use super::{ApiError, Cluster, Tasks};
 use crate::{
     health::{self, Health},
     object::{Gvk, ObjectRef, ownership},
@@ -16,6 +16,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 use tokio::sync::watch;
+
+/// How long the first reading of a kind may take.
+const FIRST_READING: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// What is kept of a live object.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +35,8 @@ pub struct Observed {
     pub owner: Option<String>,
 }
 
+/// How the first reading of a kind went; `None` while it is under way.
+type First = Option<Result<(), ApiError>>;
 type Notify = Arc<dyn Fn(&str, &ObjectRef) + Send + Sync>;
 
 /// The watches of one agent. Cheap to clone.
@@ -42,7 +47,7 @@ pub struct Watches {
 
 struct Inner {
     cluster: Cluster,
-    kinds: Mutex<HashMap<Gvk, watch::Receiver<bool>>>,
+    kinds: Mutex<HashMap<Gvk, watch::Receiver<First>>>,
     objects: Mutex<HashMap<ObjectRef, Observed>>,
     notify: Notify,
     namespace: Option<String>,
@@ -57,14 +62,17 @@ impl Watches {
     }
 
     /// Starts watching a kind, if it is not watched yet, and waits until all its objects have been seen once.
-    pub async fn ensure(&self, gvk: &Gvk) -> Result<(), super::ApiError> {
+    ///
+    /// # Errors
+    /// The server refuses to list or watch it, or does not answer in time; it is asked again all the same.
+    pub async fn ensure(&self, gvk: &Gvk) -> Result<(), ApiError> {
         let kind = self.inner.cluster.kind(gvk).await?;
         let mut ready = {
             let mut kinds = self.inner.kinds.lock().expect("no panic while held");
             match kinds.get(gvk) {
                 Some(ready) => ready.clone(),
                 None => {
-                    let (done, ready) = watch::channel(false);
+                    let (done, ready) = watch::channel(None);
                     kinds.insert(gvk.clone(), ready.clone());
                     let (this, gvk, kind, done) = (self.clone(), gvk.clone(), kind.clone(), Arc::new(done));
                     let what = format!("watching {gvk}");
@@ -73,10 +81,13 @@ impl Watches {
                 }
             }
         };
-        let seen = tokio::time::timeout(std::time::Duration::from_secs(30), ready.wait_for(|done| *done)).await;
+        let seen = tokio::time::timeout(FIRST_READING, ready.wait_for(Option::is_some)).await;
         match seen {
-            Ok(Ok(_)) => Ok(()),
-            _ => Err(super::ApiError::unreachable(format!("watching {gvk}: the API server did not list its objects within 30 s"))),
+            Ok(Ok(first)) => first.clone().unwrap_or(Ok(())),
+            _ => Err(ApiError::unreachable(format!(
+                "watching {gvk}: the API server did not list its objects within {} s",
+                FIRST_READING.as_secs()
+            ))),
         }
     }
 
@@ -140,7 +151,7 @@ impl Watches {
         }
     }
 
-    async fn run(self, gvk: Gvk, kind: super::Kind, done: Arc<watch::Sender<bool>>) {
+    async fn run(self, gvk: Gvk, kind: super::Kind, done: Arc<watch::Sender<First>>) {
         let resource = ApiResource {
             group: gvk.group.clone(),
             version: gvk.version.clone(),
@@ -168,7 +179,7 @@ impl Watches {
                 Ok(watcher::Event::InitDone) => {
                     self.forget_unlisted(&gvk, listed.take().unwrap_or_default());
                     pause = std::time::Duration::from_millis(200);
-                    let _ = done.send(true);
+                    done.send_replace(Some(Ok(())));
                 }
                 Ok(watcher::Event::Apply(object)) => {
                     let (reference, json) = self.read(&gvk, object);
@@ -177,6 +188,10 @@ impl Watches {
                 Ok(watcher::Event::Delete(object)) => self.remove(&self.read(&gvk, object).0),
                 Err(error) => {
                     tracing::debug!(kind = %gvk, %error, "watch broke off, starting again");
+                    // Once everything was read, what is known stands until the watch speaks again.
+                    if !matches!(&*done.borrow(), Some(Ok(()))) && let Some(refused) = refused(&error) {
+                        done.send_replace(Some(Err(refused)));
+                    }
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(std::time::Duration::from_secs(10));
                 }
@@ -201,5 +216,15 @@ impl Watches {
         for reference in gone {
             self.remove(&reference);
         }
+    }
+}
+
+/// What the server said, where it refused the list or the watch.
+pub(super) fn refused(error: &watcher::Error) -> Option<ApiError> {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status)) | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => {
+            Some(ApiError { code: status.code, reason: status.reason.clone(), ..ApiError::unreachable(status.message.clone()) })
+        }
+        _ => None,
     }
 }

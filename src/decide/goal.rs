@@ -163,6 +163,9 @@ fn held(view: &View, record: &Record, hold: &Hold) -> Decision {
 
 /// Every attempt is opened here: the one gate that spaces attempts by the failures in the record.
 pub(super) fn open(view: &View, record: &Record, op: Op, revision: String, digest: String) -> Decision {
+    if let Some((failure, until)) = view.facts.refused.as_ref().filter(|(_, until)| view.now < *until) {
+        return wait(Why::Plan(failure.clone()), Some(*until));
+    }
     // The history limit takes failed records away, and a failed first install leaves none: the memory counts, too.
     if matches!(op, Op::Install | Op::Upgrade) && record.memory.setbacks > 0 && !record.good_since(record.memory.setback_at) {
         let until = record.memory.setback_at + backoff(view.policy.backoff, record.memory.setbacks);

@@ -267,6 +267,8 @@ pub struct Facts {
     pub target: Option<Target>,
     /// What applying the target would change.
     pub plan: Option<PlanFact>,
+    /// Why the record of an attempt could not be written, so that nothing was opened; tried again then.
+    pub refused: Option<(Failure, Millis)>,
     /// How the current stage of the open attempt went.
     pub outcome: Option<Outcome>,
     /// How the live objects of the open attempt fare.

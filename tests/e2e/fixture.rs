@@ -205,6 +205,12 @@ impl Repository {
         self.commit(&format!("Change {path}"));
     }
 
+    /// Writes a whole file, commits and pushes.
+    pub fn write(&self, path: &str, text: &str) {
+        std::fs::write(self.folder.join("work").join(path), text).expect("the file can be written");
+        self.commit(&format!("Write {path}"));
+    }
+
     /// Removes a file, commits and pushes.
     pub fn remove(&self, path: &str) {
         std::fs::remove_file(self.folder.join("work").join(path)).expect("the file is there");

@@ -8,6 +8,7 @@ pub mod git_server;
 pub mod images;
 pub mod repo;
 pub mod parts;
+pub mod proxy;
 pub mod sys;
 pub mod tools;
 pub mod traffic;

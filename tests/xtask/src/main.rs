@@ -29,6 +29,9 @@ enum Task {
         /// Print the parts and what they check.
         #[arg(long)]
         list: bool,
+        /// Every case of the parts that else run a spread of them (faults, load).
+        #[arg(long)]
+        all: bool,
     },
     /// Build the tools of others that tests run (from pinned Go modules, into the cache) and print their paths.
     Tools {
@@ -72,6 +75,8 @@ enum Bench {
     Render(bench_render::RenderBench),
     /// A hundred Environments: time, CPU seconds, memory, requests, against a bare client.
     Scale(bench_scale::ScaleBench),
+    /// Many Environments of ten objects each: everything changes in one commit.
+    Load(bench_scale::LoadBench),
 }
 
 #[derive(Subcommand)]
@@ -110,7 +115,7 @@ fn perform(task: Task) -> Result<()> {
                 println!("{:10} {}", part.name, part.about);
             }
         }
-        Task::Test { parts: names, .. } => parts::run(&names)?,
+        Task::Test { parts: names, all, .. } => parts::run(&names, all)?,
         Task::Oracle { names } => parts::oracle(&names)?,
         Task::Tools { names } => {
             let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -124,6 +129,7 @@ fn perform(task: Task) -> Result<()> {
         Task::Demo { kwok, check } => xtask::demo::run(&Demo { kwok, check, recreate: false })?,
         Task::Bench(Bench::Render(bench)) => bench_render::run(&bench)?,
         Task::Bench(Bench::Scale(bench)) => bench_scale::run(&bench)?,
+        Task::Bench(Bench::Load(bench)) => bench_scale::load(bench)?,
         Task::Image { name, output } => {
             let image = Image::windlass(&name, &xtask::agent::static_binary()?)?;
             let folder = match output {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// One part: its name, what it checks, how.
@@ -24,11 +25,17 @@ pub const PARTS: &[Part] = &[
     Part { name: "corpus", about: "helm's output for hundreds of public charts and thousands of templates, where ../shared holds them", run: corpus },
     Part { name: "sim", about: "the decision in a fake world with faults and crashes, over many seeds", run: sim },
     Part { name: "cluster", about: "the main job on a real API server with fake nodes", run: cluster },
+    Part { name: "faults", about: "kill -9 after each write, two leaders, a proxy that refuses and lies, an API server that goes away (--all: every case)", run: faults },
+    Part { name: "load", about: "many Environments at once: time, CPU, memory and requests, printed (--all: 200 of them)", run: load },
     Part { name: "node", about: "real containers on this machine, requests to them meanwhile (needs root)", run: node },
 ];
 
-/// Runs the named parts, all of them where none is named.
-pub fn run(names: &[String]) -> Result<()> {
+/// Whether parts that have a spread of cases run all of them.
+static ALL: AtomicBool = AtomicBool::new(false);
+
+/// Runs the named parts, all of them where none is named; with `all` every case of those that else run a spread.
+pub fn run(names: &[String], all: bool) -> Result<()> {
+    ALL.store(all, Ordering::Relaxed);
     let unknown: Vec<_> = names.iter().filter(|name| !PARTS.iter().any(|part| part.name == **name)).collect();
     if !unknown.is_empty() {
         let known: Vec<_> = PARTS.iter().map(|part| part.name).collect();
@@ -66,6 +73,9 @@ fn cargo(args: &[&str]) -> Result<()> {
 fn cargo_test(args: &[&str]) -> Result<()> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["test", "--quiet"]).args(args).current_dir(root_dir());
+    if ALL.load(Ordering::Relaxed) {
+        command.env("WINDLASS_FAULTS", "all");
+    }
     println!("+ {command:?}");
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("starting {command:?}"))?;
     let (mut ran, mut ignored) = (0, 0);
@@ -129,7 +139,20 @@ fn sim() -> Result<()> {
 fn cluster() -> Result<()> {
     crate::tools::tools(crate::tools::CONTROL_PLANE)?;
     cargo_test(&["--package", "xtask", "--lib", "--bins", "--test", "cluster"])?;
-    cargo_test(&["--test", "e2e"])
+    cargo_test(&["--test", "e2e", "--", "--skip", "faults::"])
+}
+
+fn faults() -> Result<()> {
+    crate::tools::tools(crate::tools::CONTROL_PLANE)?;
+    // What they print is their result too: how many cases, how many requests.
+    cargo_test(&["--test", "e2e", "--", "--nocapture", "faults::"])
+}
+
+fn load() -> Result<()> {
+    crate::tools::tools(crate::tools::CONTROL_PLANE)?;
+    let environments = if ALL.load(Ordering::Relaxed) { "200" } else { "40" };
+    let mut command = Command::new(std::env::current_exe().context("this program's own path")?);
+    run_command(command.args(["bench", "load", "--environments", environments, "--profile", "quick", "--idle", "10"]))
 }
 
 fn node() -> Result<()> {

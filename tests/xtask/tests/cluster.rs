@@ -157,7 +157,7 @@ fn users_have_no_right_but_those_given_and_their_requests_are_logged() {
 
 #[test]
 fn an_api_server_that_comes_back_has_what_it_had() {
-    let mut cluster = Cluster::start(Options {
+    let cluster = Cluster::start(Options {
         nodes: Nodes::None,
         controllers: false,
         ..Options::default()

@@ -53,21 +53,60 @@ pub struct ScaleBench {
     check: bool,
 }
 
+/// The same without a bare client beside it, for a chart of ten objects: how it goes, not how it compares.
+#[derive(clap::Args)]
+pub struct LoadBench {
+    /// How many Environments.
+    #[arg(long, default_value_t = 200)]
+    environments: usize,
+    /// Cargo's profile for windlass.
+    #[arg(long, default_value = "release")]
+    profile: String,
+    /// Seconds without anything to do, between install and upgrade.
+    #[arg(long, default_value_t = 60)]
+    idle: u64,
+    /// Write the figures to this file too.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+/// Runs it and prints what was measured; what is sent while nothing changes fails it.
+///
+/// # Errors
+/// What cannot be started, a phase that does not end, a request while nothing was to be done.
+pub fn load(bench: LoadBench) -> Result<()> {
+    let LoadBench { environments, profile, idle, json } = bench;
+    let bench = ScaleBench { environments, profile, idle, json, check: false };
+    let figures = measured(&bench, "load-app", false)?;
+    ensure!(figures.idle.requests() == 0, "{} requests were sent while nothing changed", figures.idle.requests());
+    Ok(())
+}
+
 /// Runs it and prints what was measured.
 ///
 /// # Errors
 /// What cannot be started, a phase that does not end, or with `check` a figure over its limit.
 pub fn run(bench: &ScaleBench) -> Result<()> {
+    match measured(bench, "scale-app", true)?.over() {
+        over if over.is_empty() || !bench.check => Ok(()),
+        over => bail!("over the limit: {}", over.join("; ")),
+    }
+}
+
+/// Runs all phases with a chart of `tests/cases`, with or without the bare client's.
+fn measured(bench: &ScaleBench, chart: &str, floor: bool) -> Result<Figures> {
     eprintln!("building windlass ({})", bench.profile);
     let binary = agent::binary(&bench.profile)?;
     eprintln!("starting Kubernetes");
     let cluster = Cluster::start(Options { nodes: Nodes::Kwok(3), audit: true, ..Options::default() })?;
     agent::install_crd(&cluster, &binary)?;
     let repo = Repo::create(cluster.dir())?;
-    repo.copy_in(&sys::tests_dir().join("cases/scale-app"), "chart")?;
+    repo.copy_in(&sys::tests_dir().join("cases").join(chart), "chart")?;
     repo.push(BRANCH, "First")?;
     let mut world = World { bench, cluster, repo, figures: Figures { environments: bench.environments, ..Figures::default() } };
-    world.floor(&binary)?;
+    if floor {
+        world.floor(&binary)?;
+    }
     let kubeconfig = world.cluster.kubeconfig_for_user(measure::USER, Some("system:masters"))?;
     let mut agent = Agent::start(&world.cluster, &binary, &kubeconfig)?;
     let begun = Instant::now();
@@ -83,10 +122,7 @@ pub fn run(bench: &ScaleBench) -> Result<()> {
         let text = serde_json::to_string_pretty(&world.figures.json())?;
         std::fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
     }
-    match world.figures.over() {
-        over if over.is_empty() || !bench.check => Ok(()),
-        over => bail!("over the limit: {}", over.join("; ")),
-    }
+    Ok(world.figures)
 }
 
 /// What one run works with.

@@ -22,6 +22,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 impl Api {
     /// A client that trusts `ca` and shows `identity`.
     pub fn new(server: &str, ca: &str, identity: &Identity) -> Result<Self> {
+        Self::within(server, ca, identity, Some(REQUEST_TIMEOUT))
+    }
+
+    /// The same, whose requests may take for ever, as watches do.
+    pub fn unhurried(server: &str, ca: &str, identity: &Identity) -> Result<Self> {
+        Self::within(server, ca, identity, None)
+    }
+
+    fn within(server: &str, ca: &str, identity: &Identity, limit: Option<Duration>) -> Result<Self> {
         let root = Certificate::from_pem(ca.as_bytes())?;
         let cert = Certificate::from_pem(identity.cert.as_bytes())?;
         let key = PrivateKey::from_pem(identity.key.as_bytes())?;
@@ -33,7 +42,7 @@ impl Api {
             .tls_config(tls)
             .proxy(None)
             .http_status_as_error(false)
-            .timeout_global(Some(REQUEST_TIMEOUT))
+            .timeout_global(limit)
             .max_idle_connections_per_host(64)
             .user_agent("windlass-xtask")
             .build();
@@ -66,6 +75,15 @@ impl Api {
             .read_to_string()
             .with_context(what)?;
         Ok((response.status().as_u16(), text))
+    }
+
+    /// One request with these headers; the answer is read by the caller.
+    pub fn forward(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<http::Response<ureq::Body>> {
+        let mut request = http::Request::builder().method(method).uri(format!("{}{path}", self.server));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.agent.run(request.body(body)?).with_context(|| format!("{method} {path}"))
     }
 
     /// One request that has to succeed.

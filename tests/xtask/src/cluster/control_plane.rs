@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -29,7 +30,7 @@ pub(super) struct ControlPlane {
     pub port: u16,
     pub api: Api,
     etcd: Process,
-    apiserver: Process,
+    apiserver: Mutex<Process>,
     others: Vec<Process>,
     ready_limit: Duration,
 }
@@ -59,7 +60,7 @@ impl ControlPlane {
             port,
             api,
             etcd,
-            apiserver,
+            apiserver: Mutex::new(apiserver),
             others: Vec::new(),
             ready_limit: READY_LIMIT,
         };
@@ -67,11 +68,12 @@ impl ControlPlane {
             let Err(error) = plane.wait_ready() else {
                 break;
             };
-            let taken = plane.apiserver.tail(30).contains("address already in use");
+            let taken = plane.apiserver().tail(30).contains("address already in use");
             if !taken || attempt == PORT_TRIES {
                 return Err(error);
             }
-            (plane.apiserver, plane.port) = start_apiserver(home, options, address, None)?;
+            let (apiserver, port) = start_apiserver(home, options, address, None)?;
+            (plane.apiserver, plane.port) = (Mutex::new(apiserver), port);
             plane.server = format!("https://{}:{}", address.bind, plane.port);
             plane.api = Api::new(&plane.server, &authority.cert(), &admin)?;
         }
@@ -83,40 +85,46 @@ impl ControlPlane {
 
     /// Waits until the API server answers that it is ready.
     pub(super) fn wait_ready(&mut self) -> Result<()> {
+        self.wait_api()?;
+        self.check()
+    }
+
+    fn wait_api(&self) -> Result<()> {
         sys::wait_for("readiness of kube-apiserver", self.ready_limit, || {
             // What ended will not get ready: not worth waiting for.
-            if self.apiserver.ended()?.is_some() || self.etcd.ended()?.is_some() {
-                return Ok(Some(false));
+            if self.apiserver().ended()?.is_some() {
+                return Ok(Some(()));
             }
             let (status, text) = self.api.raw("GET", "/readyz", "application/json", "")?;
             if status != 200 {
                 bail!("{status}: {text}")
             }
-            Ok(Some(true))
+            Ok(Some(()))
         })?;
-        self.check()
+        self.apiserver().check()
     }
 
     /// An error if a part of it has ended.
     pub(super) fn check(&mut self) -> Result<()> {
-        self.apiserver.check()?;
+        self.apiserver().check()?;
         self.etcd.check()?;
         self.others.iter_mut().try_for_each(Process::check)
     }
 
-    pub(super) fn apiserver(&mut self) -> &mut Process {
-        &mut self.apiserver
+    pub(super) fn apiserver(&self) -> MutexGuard<'_, Process> {
+        self.apiserver.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the API server again, on the same port, with the data that etcd kept.
     pub(super) fn start_apiserver_again(
-        &mut self,
+        &self,
         home: &Supervisor,
         options: &Options,
         address: Address,
     ) -> Result<()> {
-        (self.apiserver, _) = start_apiserver(home, options, address, Some(self.port))?;
-        self.wait_ready()
+        let (process, _) = start_apiserver(home, options, address, Some(self.port))?;
+        *self.apiserver() = process;
+        self.wait_api()
     }
 
     fn start_controllers(

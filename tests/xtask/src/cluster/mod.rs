@@ -153,6 +153,11 @@ impl Cluster {
         &self.plane.api
     }
 
+    /// A client as another administrator, whose requests are in the audit log; its requests may take for ever.
+    pub fn api_as(&self, user: &str) -> Result<Api> {
+        Api::unhurried(self.server(), &self.ca(), &self.authority.client(user, Some("system:masters"))?)
+    }
+
     /// A kubeconfig for any user, with at most one group beyond `system:authenticated`; RBAC says what it may.
     pub fn kubeconfig_for_user(&self, user: &str, group: Option<&str>) -> Result<PathBuf> {
         let identity = self.authority.client(user, group)?;
@@ -219,23 +224,23 @@ impl Cluster {
     }
 
     /// Kills the API server: connections break and are refused until [`Cluster::start_api_server`].
-    pub fn stop_api_server(&mut self) -> Result<()> {
+    pub fn stop_api_server(&self) -> Result<()> {
         self.plane.apiserver().kill()
     }
 
     /// Starts the API server again, on the same port and with the same data, and waits until it is ready.
-    pub fn start_api_server(&mut self) -> Result<()> {
+    pub fn start_api_server(&self) -> Result<()> {
         self.plane
             .start_apiserver_again(&self.home, &self.options, self.address)
     }
 
     /// Stops the API server in its tracks (SIGSTOP): connections stay and nothing answers.
-    pub fn freeze_api_server(&mut self) -> Result<()> {
+    pub fn freeze_api_server(&self) -> Result<()> {
         self.plane.apiserver().signal("STOP")
     }
 
     /// Lets it go on.
-    pub fn thaw_api_server(&mut self) -> Result<()> {
+    pub fn thaw_api_server(&self) -> Result<()> {
         self.plane.apiserver().signal("CONT")
     }
 
