@@ -8,11 +8,10 @@ use super::{
     status::short,
 };
 use crate::{
-    app::TestsStatus,
     cluster::{ApiError, Held},
-    decide::{self, Class, Entry, Failure, Mark, Memory, Millis, Op, Phase, Stage, Step},
-    metrics::{Outcome, SyncResult, TestResult},
-    object::{Object, sort_uninstall},
+    decide::{self, Approved, Class, Entry, Failure, Mark, Memory, Millis, Op, Phase, Stage, Step, Waves},
+    metrics::{Outcome, SyncResult},
+    object::{Object, sort_waves_back, wave_ends},
     release::{self, Event, Release},
 };
 use std::{sync::Arc, time::Duration};
@@ -20,21 +19,25 @@ use std::{sync::Arc, time::Duration};
 impl<K: Keeper> Driver<K> {
     pub(super) async fn act(&mut self, step: Step) {
         let result = match step {
-            Step::Open { number, op, revision, digest } => match self.open(number, op, revision, digest).await {
+            Step::Open { number, op, revision, digest, approved } => match self.open(number, op, revision, digest, approved).await {
                 Err(error) if error.class() != Class::Transient => return self.refused(number, &error).await,
                 result => {
                     self.facts.refused = None;
                     result
                 }
             },
+            Step::Propose { digest, base } => return self.propose(digest, base).await,
             Step::Claim { number } => self.claim(number).await,
             Step::Run { number, stage } => return self.run_stage(number, stage).await,
-            Step::Advance { number, stage } => self.advance(number, stage).await,
+            Step::Advance { number, stage, wave } => self.advance(number, stage, wave).await,
             Step::CountTry { number, not_before, failure } => self.count_try(number, not_before, failure).await,
             Step::Close { number } => self.close(number).await,
             Step::Fail { number, failure } => self.fail(number, failure).await,
             Step::Remember(memory) => self.remember(memory).await,
             Step::Repair { number } => return self.repair(number).await,
+            Step::Revert { revision, failure } => return self.revert(revision, failure).await,
+            Step::Promote { revision, to } => return self.promote(revision, to).await,
+            Step::Test { number } => return self.test_again(number).await,
             _ => unreachable!("only acting steps come here"),
         };
         if let Err(error) = result {
@@ -42,6 +45,8 @@ impl<K: Keeper> Driver<K> {
             tracing::warn!(environment = self.app.id(), reason = error.reason, "writing the release record: {error}");
             self.record = None;
             self.work.held = None;
+            // The record may have moved all the same, to another wave: what was seen of the one before says nothing of that.
+            self.facts.health = None;
             tokio::time::sleep(Duration::from_millis(if error.is_conflict() { 50 } else { 1000 })).await;
         }
     }
@@ -76,12 +81,13 @@ impl<K: Keeper> Driver<K> {
         self.enter(entry);
     }
 
-    async fn open(&mut self, number: u64, op: Op, revision: String, digest: String) -> Result<(), ApiError> {
-        let mark = Mark {
+    async fn open(&mut self, number: u64, op: Op, revision: String, digest: String, approved: Option<Approved>) -> Result<(), ApiError> {
+        let mut mark = Mark {
             op,
             revision,
             digest,
             stage: Stage::PreHooks,
+            waves: Waves::default(),
             since: now(),
             opened: now(),
             tries: 0,
@@ -89,6 +95,7 @@ impl<K: Keeper> Driver<K> {
             failure: None,
             good: false,
             holder: self.shared.holder.clone(),
+            approved,
         };
         let time = jiff::Timestamp::now();
         if self.app.spec.release.create_namespace
@@ -131,6 +138,13 @@ impl<K: Keeper> Driver<K> {
             }
         };
         release.version = number as u32;
+        match stages::desired(&self.shared, &release, &self.app.id()).await {
+            Ok(objects) => {
+                mark.waves.of = wave_ends(&objects).len() as u16;
+                self.work.objects = Some((number, Arc::new(objects)));
+            }
+            Err(failure) => return Err(ApiError::unreachable(failure.message)),
+        }
         let shown = short(&mark.revision);
         self.work.held = Some(self.records.create(release, &mark).await?);
         self.work.began = Some((number, Stage::PreHooks));
@@ -141,6 +155,9 @@ impl<K: Keeper> Driver<K> {
         };
         tracing::info!(environment = self.app.id(), revision = shown, release = number, reason = "Opened", "{text}");
         self.events.normal(if matches!(op, Op::Rollback { .. }) { "RollingBack" } else { "Releasing" }, &text).await;
+        if let Some(approved) = mark.approved {
+            self.tell_approved(number, &approved).await;
+        }
         Ok(())
     }
 
@@ -159,9 +176,11 @@ impl<K: Keeper> Driver<K> {
 
     async fn run_stage(&mut self, number: u64, stage: Stage) {
         let begun = std::time::Instant::now();
+        let mut wave = 0;
         let result = match self.held(number).await {
             Ok(held) => {
                 let (release, mark) = (held.release.clone(), held.mark.clone());
+                wave = mark.as_ref().map_or(0, |mark| mark.waves.at);
                 match mark {
                     Some(mark) => self.stage_of(&release, &mark, stage).await,
                     None => Err(Failure::new(Class::Conflict, "RecordChanged", "another tool wrote the release record")),
@@ -173,7 +192,7 @@ impl<K: Keeper> Driver<K> {
             tracing::warn!(environment = self.app.id(), release = number, stage = ?stage, reason = failure.reason, "{}", failure.message);
         }
         self.shared.metrics.stage(measured(stage), begun.elapsed());
-        self.facts.outcome = Some(decide::Outcome { number, stage, result });
+        self.facts.outcome = Some(decide::Outcome { number, stage, wave, result });
     }
 
     async fn stage_of(&mut self, release: &Release, mark: &Mark, stage: Stage) -> Result<(), Failure> {
@@ -187,16 +206,18 @@ impl<K: Keeper> Driver<K> {
             Stage::PreHooks => self.hooks(release, mark, &before).await,
             Stage::PostHooks => self.hooks(release, mark, &after).await,
             Stage::Apply if matches!(mark.op, Op::Uninstall { .. }) => self.delete_all(release).await,
-            Stage::Apply => self.apply_all(release).await,
+            Stage::Apply => self.apply_wave(release, mark.waves).await,
             Stage::Tests => self.tests(release, mark).await,
             Stage::Health | Stage::Close => Ok(()),
         }
     }
 
-    async fn apply_all(&mut self, release: &Release) -> Result<(), Failure> {
+    /// Applies the objects of the wave; with the last one, what is no longer part of the release goes.
+    async fn apply_wave(&mut self, release: &Release, waves: Waves) -> Result<(), Failure> {
         let number = u64::from(release.version);
         let objects = self.attempt_objects(number).await?;
-        if release.version == 1 {
+        let wave = &objects[wave_range(&objects, waves)];
+        if release.version == 1 && waves.at == 0 {
             stages::apply(&self.shared, &super::target::crds(release), &[], true, None).await?;
         }
         for gvk in kinds(&objects) {
@@ -204,13 +225,13 @@ impl<K: Keeper> Driver<K> {
         }
         let force = self.app.spec.sync.force_conflicts;
         let rules = stages::rules(&self.app, &objects);
-        stages::apply(&self.shared, &objects, &rules, force, None).await?;
-        for object in objects.iter() {
+        stages::apply(&self.shared, wave, &rules, force, None).await?;
+        for object in wave {
             if let Some(observed) = self.shared.watches.get(&object.reference) {
                 self.work.clean.insert(object.reference.clone(), observed.fingerprint);
             }
         }
-        if self.app.spec.sync.prune {
+        if self.app.spec.sync.prune && waves.last() {
             let before = self.before(number).await?;
             let id = self.app.id();
             stages::prune(&self.shared, &before, &objects, &id).await?;
@@ -237,12 +258,10 @@ impl<K: Keeper> Driver<K> {
 
     async fn delete_all(&mut self, release: &Release) -> Result<(), Failure> {
         let id = self.app.id();
-        let mut objects = stages::desired(&self.shared, release, &id).await?;
-        objects.extend(self.before(u64::from(release.version)).await?);
-        sort_uninstall(&mut objects);
+        let objects = self.removed_objects(u64::from(release.version)).await?;
         let removed = stages::remove(&self.shared, &objects, &id).await?;
         tracing::info!(environment = id, release = release.version, removed, reason = "Uninstalled", "objects deleted");
-        stages::wait_gone(&self.shared, &objects, &id, self.app.timeout).await
+        Ok(())
     }
 
     async fn hooks(&mut self, release: &Release, mark: &Mark, event: &Event) -> Result<(), Failure> {
@@ -253,7 +272,7 @@ impl<K: Keeper> Driver<K> {
     }
 
     /// The run of the present stage's hooks: a new one if this agent began the stage and has not tried it yet.
-    fn run_of(&self, release: &Release, mark: &Mark) -> hooks::Run {
+    pub(super) fn run_of(&self, release: &Release, mark: &Mark) -> hooks::Run {
         let began = self.work.began == Some((u64::from(release.version), mark.stage));
         hooks::Run {
             id: format!("{}.v{}/{:?}/{}", release.name, release.version, mark.stage, mark.opened),
@@ -263,51 +282,27 @@ impl<K: Keeper> Driver<K> {
     }
 
     /// A hook that may have run twice is said, never hidden.
-    async fn doubt(&mut self, run: &hooks::Run) {
+    pub(super) async fn doubt(&mut self, run: &hooks::Run) {
         for doubt in &run.doubts {
             tracing::warn!(environment = self.app.id(), reason = "HookMayRunAgain", "{doubt}");
             self.events.warn("HookMayRunAgain", doubt).await;
         }
     }
 
-    async fn tests(&mut self, release: &Release, mark: &Mark) -> Result<(), Failure> {
-        let mut run = self.run_of(release, mark);
-        let results = hooks::test(&self.shared, release, self.app.test_timeout, &mut run).await;
-        self.doubt(&run).await;
-        let mut results = results?;
-        for name in &self.app.spec.tests.jobs {
-            results.push(self.job(release, name).await?);
+    /// All that a removal takes away, in its order.
+    pub(super) async fn removed_objects(&mut self, number: u64) -> Result<Arc<Vec<Object>>, Failure> {
+        if let Some((known, objects)) = &self.work.removed
+            && *known == number
+        {
+            return Ok(objects.clone());
         }
-        let passed = results.iter().filter(|test| test.phase == "Succeeded").count();
-        let failed: Vec<String> = results.iter().filter(|test| test.phase != "Succeeded").map(|t| t.message.clone()).collect();
-        if results.is_empty() {
-            self.work.tests = None;
-            return Ok(());
-        }
-        for test in &results {
-            let result = if test.phase == "Succeeded" { TestResult::Passed } else { TestResult::Failed };
-            self.shared.metrics.test(&self.app.id(), result);
-        }
-        self.work.tests = Some(TestsStatus { summary: format!("{passed}/{}", results.len()), results });
-        if failed.is_empty() {
-            self.events.normal("TestsPassed", &format!("release {}: {passed} tests passed", release.version)).await;
-            return Ok(());
-        }
-        Err(Failure::new(Class::Unhealthy, "TestsFailed", failed.join("; ")))
-    }
-
-    /// A Job of the release that the spec names as a test: it was applied and waited for with the rest.
-    async fn job(&self, release: &Release, name: &str) -> Result<crate::app::TestStatus, Failure> {
-        let reference = crate::object::ObjectRef {
-            gvk: crate::object::Gvk::new("batch/v1", "Job"),
-            namespace: Some(release.namespace.clone()),
-            name: name.to_owned(),
-        };
-        let live = self.shared.cluster.get(&reference).await;
-        let live = live.map_err(|error| error.failure(&format!("reading the test {reference} that spec.tests.jobs names")))?;
-        let done = crate::health::assess(&live, None).is_ready();
-        let message = if done { String::new() } else { format!("{reference}: its log ends: {}", hooks::tail(&self.shared, &reference).await) };
-        Ok(crate::app::TestStatus { name: name.into(), phase: if done { "Succeeded" } else { "Failed" }.into(), message })
+        let release = self.held(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?.release.clone();
+        let mut objects = stages::desired(&self.shared, &release, &self.app.id()).await?;
+        objects.extend(self.before(number).await?);
+        sort_waves_back(&mut objects);
+        let objects = Arc::new(objects);
+        self.work.removed = Some((number, objects.clone()));
+        Ok(objects)
     }
 
     /// The objects of the open attempt.
@@ -326,9 +321,9 @@ impl<K: Keeper> Driver<K> {
         Ok(objects)
     }
 
-    async fn advance(&mut self, number: u64, stage: Stage) -> Result<(), ApiError> {
+    async fn advance(&mut self, number: u64, stage: Stage, wave: u16) -> Result<(), ApiError> {
         let records = self.records.clone();
-        let tests = self.app.spec.tests.enabled;
+        let policy = self.policy.clone();
         let jobs = !self.app.spec.tests.jobs.is_empty();
         let holder = self.shared.holder.clone();
         let held = self.held(number).await?;
@@ -336,9 +331,10 @@ impl<K: Keeper> Driver<K> {
         // Stages in which nothing is to be done are passed in one write.
         let mut stage = stage;
         while idle(&held.release, &mark, stage, jobs) {
-            stage = stage.next(mark.op, tests && !matches!(mark.op, Op::Rollback { .. }));
+            stage = stage.next(mark.op, policy.tests_after(mark.op));
         }
-        let mark = Mark { stage, since: now(), tries: 0, not_before: 0, failure: None, holder, ..mark };
+        let waves = Waves { at: wave, ..mark.waves };
+        let mark = Mark { stage, waves, since: now(), tries: 0, not_before: 0, failure: None, holder, ..mark };
         if stage == Stage::Close {
             // Closing writes the whole record: the mark goes with it.
             held.mark = Some(mark);
@@ -392,6 +388,7 @@ impl<K: Keeper> Driver<K> {
         let opened = held.mark.as_ref().map_or(0, |mark| mark.opened);
         self.measure(op, opened, true);
         self.entered(Phase::Deployed);
+        self.facts.failing = self.facts.failing && self.work.tests.as_ref().is_some_and(|tests| tests.release == number as i64);
         // What somebody changed while the attempt ran is drift now; objects known to be clean cost no request.
         self.facts.drift = None;
         self.facts.plan = None;
@@ -438,6 +435,7 @@ impl<K: Keeper> Driver<K> {
         }
         self.work.held = None;
         self.work.objects = None;
+        self.work.removed = None;
         self.work.clean.clear();
         self.facts.plan = None;
         self.facts.drift = None;
@@ -487,6 +485,10 @@ impl<K: Keeper> Driver<K> {
 
     async fn remember(&mut self, memory: Memory) -> Result<(), ApiError> {
         self.records.remember(&memory).await?;
+        if self.record.as_ref().is_some_and(|record| record.memory.reverted != memory.reverted) {
+            // The branch has moved by our own hand.
+            self.facts.head = None;
+        }
         if let Some(record) = &mut self.record {
             record.memory = memory;
         }
@@ -526,6 +528,17 @@ impl<K: Keeper> Driver<K> {
             }
         }
     }
+}
+
+/// Where the objects of the wave stand in a sorted set. What an older version began knows of one wave only: the whole set.
+pub(super) fn wave_range(objects: &[Object], waves: Waves) -> std::ops::Range<usize> {
+    if waves.single() {
+        return 0..objects.len();
+    }
+    let ends = wave_ends(objects);
+    let end_of = |wave: u16| ends.get(usize::from(wave)).copied().unwrap_or(objects.len());
+    let begin = waves.at.checked_sub(1).map_or(0, end_of);
+    begin..end_of(waves.at)
 }
 
 /// A stage's label in metrics.

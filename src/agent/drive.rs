@@ -70,6 +70,8 @@ pub struct Work {
     pub held: Option<Held>,
     /// The objects of the release of that number, as applied.
     pub objects: Option<(u64, Arc<Vec<Object>>)>,
+    /// The objects that the removal of the release of that number takes away.
+    pub removed: Option<(u64, Arc<Vec<Object>>)>,
     /// Fingerprints of live objects that are known to be as released.
     pub clean: HashMap<ObjectRef, String>,
     /// Look at Pods too: something takes its time.
@@ -95,7 +97,9 @@ impl<K: Keeper> Driver<K> {
         let work = Work { tests: status.tests.clone(), plan: status.plan.clone(), ..Work::default() };
         let events = Events::new(shared.cluster.clone(), &app);
         let policy = policy(&app, &shared.holder);
-        Driver { shared, policy, app, keeper, inbox, records, record: None, facts: Facts::default(), work, events, published: status }
+        let (tested, failing) = super::testing::last(&status);
+        let facts = Facts { tested, failing, ..Facts::default() };
+        Driver { shared, policy, app, keeper, inbox, records, record: None, facts, work, events, published: status }
     }
 
     /// The status as it was last told.
@@ -132,12 +136,13 @@ impl<K: Keeper> Driver<K> {
     /// As after a restart: everything that is not in the record is forgotten.
     pub fn forget_all(&mut self) {
         self.record = None;
-        self.facts = Facts::default();
+        self.facts = Facts { tested: self.facts.tested, failing: self.facts.failing, ..Facts::default() };
         self.work = Work { tests: self.work.tests.take(), plan: self.work.plan.take(), ..Work::default() };
     }
 
     pub(super) fn view(&self) -> View<'_> {
-        View { now: now(), policy: &self.policy, record: self.record.as_ref(), facts: &self.facts }
+        let now = now();
+        View { now, policy: &self.policy, record: self.record.as_ref(), facts: &self.facts, window: self.app.windows.at(now) }
     }
 
     async fn perform(&mut self, step: Step) {
@@ -145,7 +150,8 @@ impl<K: Keeper> Driver<K> {
         let _slot = shared.slots.acquire().await.expect("the semaphore is never closed");
         tracing::debug!(environment = self.app.id(), ?step, "step");
         match step {
-            Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::Observe { .. } | Step::CheckDrift { .. } => {
+            Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::Observe { .. } | Step::CheckDependencies
+            | Step::CheckDrift { .. } => {
                 self.learn(step).await;
             }
             step => self.act(step).await,
@@ -154,7 +160,7 @@ impl<K: Keeper> Driver<K> {
 
     /// Waits; `None` when nobody will ever wake it again.
     async fn wait(&mut self, why: &decide::Why, until: Option<Millis>) -> Option<()> {
-        let healing = matches!(why, decide::Why::Health(_));
+        let healing = matches!(why, decide::Why::Health(_) | decide::Why::Removal(_));
         let mut pause = until.map(|until| Duration::from_millis((until - now()).max(0) as u64));
         if healing {
             pause = Some(pause.map_or(LOOK_AGAIN, |pause| pause.min(LOOK_AGAIN)));
@@ -184,6 +190,7 @@ impl<K: Keeper> Driver<K> {
                 if app.spec != self.app.spec {
                     self.facts.target = None;
                     self.facts.plan = None;
+                    self.facts.dependencies = None;
                     if app.spec.source != self.app.spec.source {
                         self.facts.head = None;
                     }
@@ -200,6 +207,7 @@ impl<K: Keeper> Driver<K> {
                     self.facts.drift = None;
                 }
             }
+            Wake::Input(object) if super::dependencies::concerns(&object) => self.facts.dependencies = None,
             Wake::Input(object) => {
                 let credentials = self.app.spec.source.git.secret_ref.as_ref().is_some_and(|secret| secret.name == object.name);
                 if credentials && object.gvk.kind == "Secret" {
@@ -219,7 +227,7 @@ impl<K: Keeper> Driver<K> {
 
     async fn publish(&mut self, decision: &Decision) {
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let seen = status::Seen { source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone() };
+        let seen = status::Seen { source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone(), promotion: decide::promotion(&self.view()) };
         let mut new = status::derive(&self.app, self.record.as_ref(), &self.facts, &seen, decision, &time);
         status::keep_times(&mut new, &self.published);
         self.gauge(&new);
@@ -290,7 +298,7 @@ impl<K: Keeper> Driver<K> {
 
 /// Whether, run once, there is nothing more to wait for.
 fn settled(why: &decide::Why) -> bool {
-    !matches!(why, decide::Why::Health(_) | decide::Why::Retry(_) | decide::Why::Busy { .. } | decide::Why::Failed(_))
+    !matches!(why, decide::Why::Health(_) | decide::Why::Removal(_) | decide::Why::Retry(_) | decide::Why::Busy { .. } | decide::Why::Failed(_))
 }
 
 /// Milliseconds since the epoch.
@@ -315,11 +323,25 @@ fn policy(app: &App, holder: &str) -> Policy {
         rollback: app.spec.rollback.enabled,
         keep_failed_install: app.spec.rollback.first_install == FirstInstall::Keep,
         tests: app.spec.tests.enabled,
+        tests_report: app.spec.tests.on_failure == crate::app::TestFailure::Report,
+        tests_on_rollback: app.spec.rollback.tests,
+        tests_every: app.test_every.map(|every| every.as_millis() as Millis),
         retry_limit: app.spec.sync.retry.limit.max(0) as u32,
         backoff: app.backoff.as_millis() as Millis,
         interval: app.interval.as_millis() as Millis,
         timeout: app.timeout.as_millis() as Millis,
         health_timeout: app.health_timeout.as_millis() as Millis,
+        depends: !app.spec.depends_on.is_empty(),
+        approval: app.spec.approval == crate::app::ApprovalMode::Required,
+        approval_expires: app.approval_expires.as_millis() as Millis,
+        approved: app.requests.approved.clone(),
+        revert: app.spec.rollback.git == crate::app::GitRollback::Revert,
+        promote: app.spec.promote.as_ref().map(|promote| decide::PromotePolicy {
+            to: promote.to.clone(),
+            after: app.promote_after.as_millis() as Millis,
+            by_hand: promote.approval == crate::app::ApprovalMode::Required,
+        }),
+        promote_now: app.requests.promote.clone(),
         sync: app.requests.sync.clone(),
         retry: app.requests.retry.clone(),
         rollback_to: rollback,

@@ -9,7 +9,7 @@ use crate::{
     object::{self, Gvk, Object, ObjectRef},
     release::{DeletePolicy, Event, Hook, Release, hooks_for},
 };
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 use kube::{
     api::{Api, ApiResource, DynamicObject},
     runtime::watcher,
@@ -17,8 +17,10 @@ use kube::{
 use serde_json::Value;
 use std::time::Duration;
 
-/// How many lines of a failed test's log are kept.
-const LOG_LINES: u32 = 20;
+/// How many lines of a log are read, from its end; the API server gives 64 KiB of them at the most.
+const LOG_LINES: u32 = 1000;
+/// How many tests run at the same time.
+const MAX_PARALLEL_TESTS: usize = 8;
 /// How much of it is quoted in a condition, in characters, from its end.
 const LOG_QUOTE: usize = 800;
 
@@ -49,41 +51,50 @@ pub async fn run(shared: &Shared, release: &Release, event: &Event, limit: Durat
     Ok(())
 }
 
-/// Runs the tests; all of them, so that a person sees every failure at once.
+/// Runs the tests, all of them, so that a person sees every failure at once: one after the other, or in parallel. Each comes with
+/// the end of its log.
 ///
 /// # Errors
 /// What keeps them from running; a failed test is in the results.
-pub async fn test(shared: &Shared, release: &Release, limit: Duration, run: &mut Run) -> Result<Vec<TestStatus>, Failure> {
-    let results = test_with_logs(shared, release, limit, run).await?;
-    for (test, log) in &results {
-        tracing::info!(release = release.name, test = test.name, phase = test.phase, log, reason = "TestRan", "test ran");
-    }
-    Ok(results.into_iter().map(|(test, _)| test).collect())
-}
-
-/// The same, each with the end of its log.
-///
-/// # Errors
-/// As [`test`].
 pub async fn test_with_logs(
     shared: &Shared,
     release: &Release,
     limit: Duration,
+    parallel: bool,
     run: &mut Run,
 ) -> Result<Vec<(TestStatus, String)>, Failure> {
-    let mut results = Vec::new();
+    let width = if parallel { MAX_PARALLEL_TESTS } else { 1 };
+    let mut tests = Vec::new();
     for hook in hooks_for(&release.hooks, &Event::Test) {
-        let mut objects = read(shared, hook, &release.namespace).await?;
-        let (log, result) = execute(shared, hook, &mut objects, limit, run).await;
-        let (phase, message) = match result {
-            Ok(()) => ("Succeeded", String::new()),
-            Err(failure) if failure.class != Class::Unhealthy => return Err(failure),
-            Err(failure) if failure.reason == "HookTimeout" => ("TimedOut", failure.message),
-            Err(failure) => ("Failed", failure.message),
-        };
-        results.push((TestStatus { name: hook.name.clone(), phase: phase.into(), message }, log));
+        let run = Run { id: run.id.clone(), resumed: run.resumed, doubts: Vec::new() };
+        tests.push(test_one(shared, hook, &release.namespace, limit, run).boxed());
     }
-    Ok(results)
+    let ran = futures::stream::iter(tests).buffered(width).collect::<Vec<_>>().await;
+    ran.into_iter().map(|(result, doubts)| {
+        run.doubts.extend(doubts);
+        result
+    }).collect()
+}
+
+async fn test_one(
+    shared: &Shared,
+    hook: &Hook,
+    namespace: &str,
+    limit: Duration,
+    mut run: Run,
+) -> (Result<(TestStatus, String), Failure>, Vec<String>) {
+    let mut objects = match read(shared, hook, namespace).await {
+        Ok(objects) => objects,
+        Err(failure) => return (Err(failure), run.doubts),
+    };
+    let (log, result) = execute(shared, hook, &mut objects, limit, &mut run).await;
+    let (phase, message) = match result {
+        Ok(()) => ("Succeeded", String::new()),
+        Err(failure) if failure.class != Class::Unhealthy => return (Err(failure), run.doubts),
+        Err(failure) if failure.reason == "HookTimeout" => ("TimedOut", failure.message),
+        Err(failure) => ("Failed", failure.message),
+    };
+    (Ok((TestStatus { name: hook.name.clone(), phase: phase.into(), message }, log)), run.doubts)
 }
 
 async fn read(shared: &Shared, hook: &Hook, namespace: &str) -> Result<Vec<Object>, Failure> {
@@ -176,7 +187,8 @@ async fn ran(shared: &Shared, hook: &Hook, object: &mut Object, run: &mut Run) -
     }
 }
 
-fn quote(log: &str) -> String {
+/// The end of a log, short enough for a condition.
+pub fn quote(log: &str) -> String {
     let log = log.trim();
     let skip = log.chars().count().saturating_sub(LOG_QUOTE);
     let text: String = log.chars().skip(skip).collect();

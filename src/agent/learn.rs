@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{
     app::{PlanStatus, SourceStatus},
-    decide::{Class, Counts, Drift, Failure, Head, HealthFact, Millis, PlanFact, Step, Target, backoff},
+    decide::{Class, Counts, Drift, Failure, Head, HealthFact, Millis, Op, PlanFact, Step, Target, backoff},
     health::{self, State},
     metrics::GitOperation,
     object::{self, Gvk, Object, ObjectRef, ownership},
+    plan,
     sources,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -24,6 +25,7 @@ impl<K: Keeper> Driver<K> {
             Step::Render { revision } => self.render(revision).await,
             Step::Plan { digest } => self.plan(digest).await,
             Step::Observe { number } => self.observe(number).await,
+            Step::CheckDependencies => self.check_dependencies().await,
             Step::CheckDrift { number } => self.check_drift(number).await,
             _ => unreachable!("only learning steps come here"),
         }
@@ -94,6 +96,8 @@ impl<K: Keeper> Driver<K> {
             _ => next,
         };
         self.facts.target = Some(Target { revision, digest, next });
+        // What was laid down is taken up again: it holds what chance drew then.
+        self.facts.proposal = None;
     }
 
     async fn content(&mut self, revision: &str) -> Result<Content, Failure> {
@@ -134,15 +138,19 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn plan(&mut self, digest: String) {
-        let result = self.compare().await;
-        if let Ok(counts) = &result {
-            self.work.plan = Some(PlanStatus {
-                created: counts.created as i64,
-                changed: counts.changed as i64,
-                pruned: counts.pruned as i64,
-                digest: digest.clone(),
-            });
-        }
+        let (result, guard) = match self.compare().await {
+            Ok(found) => {
+                self.work.plan = Some(PlanStatus {
+                    created: found.counts.created as i64,
+                    changed: found.counts.changed as i64,
+                    pruned: found.counts.pruned as i64,
+                    digest: digest.clone(),
+                    changes: found.changes,
+                });
+                (Ok(found.counts), found.guard)
+            }
+            Err(failure) => (Err(failure), Vec::new()),
+        };
         let next = match &result {
             Err(failure) if failure.class == Class::Transient => now() + backoff(self.policy.backoff, 1),
             // Someone else's object, a missing right, a missing CRD: it may be mended outside git.
@@ -152,11 +160,12 @@ impl<K: Keeper> Driver<K> {
             tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
             self.events.warn(&failure.reason, &failure.message).await;
         }
-        self.facts.plan = Some(PlanFact { digest, result, next });
+        let base = self.record.as_ref().and_then(|record| record.deployed()).map(|entry| entry.number);
+        self.facts.plan = Some(PlanFact { digest, base, result, guard, next });
     }
 
     /// What applying the head would change, by dry run where there is something to change.
-    async fn compare(&mut self) -> Result<Counts, Failure> {
+    async fn compare(&mut self) -> Result<Compared, Failure> {
         let content = self.work.content.clone().ok_or_else(|| Failure::new(Class::Bug, "NoContent", "nothing was rendered"))?;
         let release = content.release(&self.app);
         let desired = super::stages::desired(&self.shared, &release, &self.app.id()).await?;
@@ -167,17 +176,79 @@ impl<K: Keeper> Driver<K> {
         for gvk in kinds(&desired) {
             self.watch(&gvk).await?;
         }
-        let mut counts = Counts::default();
+        let mut found = Compared::default();
         for object in &desired {
             match self.compare_one(object, &desired, &previous).await? {
-                Some(true) => counts.created += 1,
-                Some(false) => counts.changed += 1,
+                Some(true) => {
+                    found.counts.created += 1;
+                    found.note("create", &object.reference);
+                }
+                Some(false) => {
+                    found.counts.changed += 1;
+                    found.note("change", &object.reference);
+                }
                 None => {}
             }
         }
-        let gone = |old: &&Object| !desired.iter().any(|new| new.reference.same_object(&old.reference));
-        counts.pruned = if self.app.spec.sync.prune { previous.iter().filter(gone).count() } else { 0 };
-        Ok(counts)
+        if self.app.spec.sync.prune {
+            self.compare_gone(&desired, &previous, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    /// What would be deleted, and whether somebody has to agree to that first.
+    async fn compare_gone(&self, desired: &[Object], previous: &[Object], found: &mut Compared) -> Result<(), Failure> {
+        let gone: Vec<&Object> = previous.iter().filter(|old| !desired.iter().any(|new| new.reference.same_object(&old.reference))).collect();
+        let mut pruned = Vec::new();
+        for object in &gone {
+            if ownership::keep(&object.json) || ownership::prune_forbidden(&object.json) {
+                continue;
+            }
+            let reference = object.reference.clone();
+            found.note("delete", &reference);
+            if let Some(content) = self.content_of(&reference).await? {
+                pruned.push(plan::Previous { reference, live: None, content });
+            }
+        }
+        found.counts.pruned = gone.len();
+        let limits = plan::GuardLimits { max_percent: self.app.max_prune_percent, ..Default::default() };
+        found.guard = plan::prune::guard(&pruned, desired.len() + gone.len(), &limits).reasons;
+        Ok(())
+    }
+
+    /// Whether it still exists, and how many objects a CRD's kind has; of other kinds their number is of no matter.
+    async fn content_of(&self, reference: &ObjectRef) -> Result<Option<Option<u64>>, Failure> {
+        let precious = ["PersistentVolumeClaim", "CustomResourceDefinition", "Namespace"].contains(&reference.gvk.kind.as_str());
+        if !precious {
+            return Ok(Some(None));
+        }
+        let doing = format!("looking at what {reference} holds");
+        let live = match self.shared.cluster.get(reference).await {
+            Ok(live) => live,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.failure(&doing)),
+        };
+        if ownership::keep(&live) || ownership::prune_forbidden(&live) || ownership::mark(&live) != Some(&self.app.id()) {
+            return Ok(None);
+        }
+        if reference.gvk.kind != "CustomResourceDefinition" {
+            return Ok(Some(None));
+        }
+        let spec = &live["spec"];
+        let version = spec["versions"].as_array().into_iter().flatten().find(|version| version["served"] == true);
+        let (Some(group), Some(version), Some(plural)) = (spec["group"].as_str(), version.and_then(|v| v["name"].as_str()), spec["names"]["plural"].as_str())
+        else {
+            return Ok(Some(None));
+        };
+        let list = self.shared.cluster.get_path(&format!("/apis/{group}/{version}/{plural}?limit=1")).await;
+        let list = match list {
+            Ok(list) => list,
+            // Who may not look has to ask.
+            Err(error) if error.class() == Class::Denied => return Ok(Some(None)),
+            Err(error) => return Err(error.failure(&doing)),
+        };
+        let here = list["items"].as_array().map_or(0, Vec::len) as u64;
+        Ok(Some(Some(here + list["metadata"]["remainingItemCount"].as_u64().unwrap_or(0))))
     }
 
     /// `Some(true)`: it would be created; `Some(false)`: changed; `None`: nothing.
@@ -267,13 +338,19 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn assess(&mut self, number: u64) -> Result<HealthFact, Failure> {
+        let mark = self.record.as_ref().and_then(|record| record.entry(number)).and_then(|entry| entry.mark.as_ref());
+        let (op, waves) = mark.map(|mark| (Some(mark.op), mark.waves)).unwrap_or_default();
+        if matches!(op, Some(Op::Uninstall { .. })) {
+            return self.removal(number).await;
+        }
         let objects = self.attempt_objects(number).await?;
+        let applied = &objects[..super::act::wave_range(&objects, waves).end];
         for gvk in kinds(&objects) {
             self.watch(&gvk).await?;
         }
         let closer = std::mem::take(&mut self.work.closer);
         let mut waiting = Vec::new();
-        for object in objects.iter() {
+        for object in applied {
             let health = match self.shared.watches.get(&object.reference) {
                 Some(observed) => observed.health,
                 None => self.look(&object.reference).await?,
@@ -292,12 +369,34 @@ impl<K: Keeper> Driver<K> {
         if waiting.is_empty() {
             return Ok(HealthFact::Ready);
         }
-        let more = waiting.len().saturating_sub(3);
-        let mut text = waiting.into_iter().take(3).collect::<Vec<_>>().join("; ");
-        if more > 0 {
-            text = format!("{text}; and {more} more");
+        let wave = if waves.single() { String::new() } else { format!("wave {} of {}: ", waves.at + 1, waves.of) };
+        Ok(HealthFact::Progressing(format!("{wave}{}", some(waiting))))
+    }
+
+    /// What a removal still waits for, with what holds it: finalizers, a namespace's content.
+    async fn removal(&mut self, number: u64) -> Result<HealthFact, Failure> {
+        let objects = self.removed_objects(number).await?;
+        for gvk in kinds(&objects) {
+            self.watch(&gvk).await?;
         }
-        Ok(HealthFact::Progressing(text))
+        let id = self.app.id();
+        let mut waiting = Vec::new();
+        for object in objects.iter().filter(|object| !ownership::keep(&object.json)) {
+            let Some(observed) = self.shared.watches.get(&object.reference).filter(|observed| observed.owner.as_ref() == Some(&id)) else {
+                continue;
+            };
+            if observed.health.reason != "Terminating" {
+                match self.shared.cluster.get(&object.reference).await {
+                    // It stays by its own word, or was not asked to go yet: whoever deletes looks at the same.
+                    Ok(live) if ownership::keep(&live) || ownership::prune_forbidden(&live) => continue,
+                    Ok(_) => {}
+                    Err(error) if error.is_not_found() => continue,
+                    Err(error) => return Err(error.failure(&format!("waiting until {} is gone", object.reference))),
+                }
+            }
+            waiting.push(format!("{}: {}", object.reference, observed.health.message));
+        }
+        Ok(if waiting.is_empty() { HealthFact::Ready } else { HealthFact::Progressing(some(waiting)) })
     }
 
     async fn look(&self, reference: &ObjectRef) -> Result<health::Health, Failure> {
@@ -384,6 +483,35 @@ impl<K: Keeper> Driver<K> {
         }
         Ok(found)
     }
+}
+
+/// What applying the head would change.
+#[derive(Default)]
+struct Compared {
+    counts: Counts,
+    /// Why somebody has to agree to what would be deleted.
+    guard: Vec<String>,
+    /// The objects, the first of them.
+    changes: Vec<String>,
+}
+
+/// How many changed objects the status names.
+const MAX_CHANGES: usize = 20;
+
+impl Compared {
+    fn note(&mut self, what: &str, reference: &ObjectRef) {
+        if self.changes.len() < MAX_CHANGES {
+            self.changes.push(format!("{what} {reference}"));
+        }
+    }
+}
+
+/// The first few sentences, and how many more there are.
+fn some(sentences: Vec<String>) -> String {
+    const SHOWN: usize = 3;
+    let more = sentences.len().saturating_sub(SHOWN);
+    let text = sentences.into_iter().take(SHOWN).collect::<Vec<_>>().join("; ");
+    if more > 0 { format!("{text}; and {more} more") } else { text }
 }
 
 /// The CRD among the objects that defines the kind.

@@ -1,6 +1,8 @@
 //! The loop that drives each environment: events forget, steps learn, `decide` only reads.
 
 mod act;
+pub mod approval;
+mod dependencies;
 mod drive;
 mod events;
 mod files;
@@ -10,11 +12,13 @@ mod leader;
 mod learn;
 mod objects;
 pub mod planning;
+mod promotion;
 mod registry;
 mod run;
 mod stages;
 pub mod status;
 mod target;
+mod testing;
 
 pub use drive::{Driver, Keeper, Wake};
 pub use host::SystemHost;
@@ -22,7 +26,7 @@ pub use files::FileKeeper;
 pub use leader::{Election, LeaseOptions};
 pub use registry::Registry;
 pub use run::{Options, git_cache, run, shared, shared_once};
-pub use target::{Content, load_local};
+pub use target::{Content, git_spec, load_local};
 
 use crate::{
     cluster::{Cluster, Inputs, Tasks, Watches},

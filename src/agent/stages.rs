@@ -17,7 +17,7 @@ use std::{borrow::Cow, time::Duration};
 const ESTABLISH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The objects of a release as they are applied: placed in their namespaces, stamped with Helm's ownership and our mark,
-/// in Helm's order.
+/// wave by wave, and inside of each in Helm's order.
 ///
 /// # Errors
 /// The manifest cannot be read, or the server does not know a kind.
@@ -29,8 +29,12 @@ pub async fn desired(shared: &Shared, release: &Release, environment: &str) -> R
         let namespaced = namespaced(shared, &object.reference.gvk, object).await?;
         object.place(namespaced, &release.namespace);
         ownership::stamp(&mut object.json, &owner, Some(environment));
+        if let Err(text) = object::wave(object) {
+            let message = format!("{}: the annotation {} is \"{text}\", and a whole number is needed", object.reference, object::WAVE);
+            return Err(Failure::new(Class::Config, "InvalidWave", message));
+        }
     }
-    object::sort_install(&mut objects);
+    object::sort_waves(&mut objects);
     Ok(objects)
 }
 
@@ -170,7 +174,7 @@ pub async fn create_namespace(shared: &Shared, name: &str) -> Result<(), ApiErro
 pub async fn prune(shared: &Shared, before: &[Object], now: &[Object], environment: &str) -> Result<usize, Failure> {
     let mut gone: Vec<Object> =
         before.iter().filter(|old| !now.iter().any(|new| new.reference.same_object(&old.reference))).cloned().collect();
-    object::sort_uninstall(&mut gone);
+    object::sort_waves_back(&mut gone);
     remove(shared, &gone, environment).await
 }
 
@@ -197,40 +201,4 @@ pub async fn remove(shared: &Shared, objects: &[Object], environment: &str) -> R
         }
     }
     Ok(removed)
-}
-
-/// Waits until none of the objects exists any more.
-///
-/// # Errors
-/// Those that are left when the time is over, with what holds them.
-pub async fn wait_gone(shared: &Shared, objects: &[Object], environment: &str, limit: Duration) -> Result<(), Failure> {
-    let deadline = tokio::time::Instant::now() + limit;
-    let mut pause = Duration::from_millis(50);
-    let mut left: Vec<&Object> = objects.iter().collect();
-    loop {
-        let mut still = Vec::new();
-        let mut holding = String::new();
-        for object in left {
-            match shared.cluster.get(&object.reference).await {
-                Ok(live) if ownership::mark(&live) == Some(environment) && !ownership::keep(&live) && !ownership::prune_forbidden(&live) => {
-                    let finalizers = &live["metadata"]["finalizers"];
-                    holding = format!("{} (finalizers {finalizers})", object.reference);
-                    still.push(object);
-                }
-                Ok(_) => {}
-                Err(error) if error.is_not_found() => {}
-                Err(error) => return Err(error.failure(&format!("waiting until {} is gone", object.reference))),
-            }
-        }
-        if still.is_empty() {
-            return Ok(());
-        }
-        if tokio::time::Instant::now() > deadline {
-            let message = format!("{} objects are still there after {} s, among them {holding}", still.len(), limit.as_secs());
-            return Err(Failure::new(Class::Transient, "DeletionStuck", message));
-        }
-        left = still;
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(2));
-    }
 }

@@ -1,12 +1,12 @@
 //! What people see: the status, derived from the record and the decision. It is never set by hand.
 
 use crate::{
-    app::{App, Condition, EnvironmentStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
-    decide::{Counts, Decision, Entry, Facts, Failure, Op, Phase, Record, Step, Why},
+    app::{ApprovalStatus, App, Condition, EnvironmentStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
+    decide::{Class, Counts, Decision, Entry, Facts, Failure, Gate, Millis, Op, Phase, Promotion, Record, Step, Why},
 };
 
 /// What the status tells beside what decisions read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Seen {
     /// The head's commit.
     pub source: Option<SourceStatus>,
@@ -14,6 +14,8 @@ pub struct Seen {
     pub plan: Option<PlanStatus>,
     /// The last test results.
     pub tests: Option<TestsStatus>,
+    /// How far the promotion of what runs has come.
+    pub promotion: Promotion,
 }
 
 /// The status.
@@ -37,6 +39,14 @@ pub fn derive(app: &App, record: Option<&Record>, facts: &Facts, seen: &Seen, de
             display: format!("{}.v{}", app.release, entry.number),
         }),
         plan: seen.plan.clone(),
+        approval: match decision {
+            Decision::Wait { why: Why::Gated(Gate::Approval { digest, reason, .. }, _), .. } => Some(ApprovalStatus {
+                digest: digest.clone(),
+                reason: reason.clone(),
+                revision: seen.source.as_ref().map(|source| source.commit.clone()).unwrap_or_default(),
+            }),
+            _ => None,
+        },
         tests: seen.tests.clone(),
         conditions: Vec::new(),
     };
@@ -86,12 +96,15 @@ fn condition(type_: &str, status: bool, reason: &str, message: impl Into<String>
 }
 
 fn conditions(app: &App, record: &Record, seen: &Seen, decision: &Decision, head: &str) -> Vec<Condition> {
-    let (ready, reason, message) = ready(app, record, decision, head);
+    let (ready, reason, message) = match (ready(app, record, decision, head), failing(record, seen)) {
+        ((true, ..), Some(failing)) => (false, "TestsFailed".to_owned(), failing),
+        (as_decided, _) => as_decided,
+    };
     let stalled = match decision {
         Decision::Wait { why, .. } => stalled(why),
         Decision::Do(_) => None,
     };
-    let working = matches!(decision, Decision::Do(_) | Decision::Wait { why: Why::Health(_) | Why::Retry(_), .. });
+    let working = matches!(decision, Decision::Do(_) | Decision::Wait { why: Why::Health(_) | Why::Removal(_) | Why::Retry(_), .. });
     let mut list = vec![condition("Ready", ready, &reason, message.clone())];
     let progress = if working { ("Progressing", message.clone()) } else { (reason.as_str(), "nothing is under way".into()) };
     list.push(condition("Reconciling", working, progress.0, progress.1));
@@ -111,6 +124,7 @@ fn conditions(app: &App, record: &Record, seen: &Seen, decision: &Decision, head
             names => condition("TestsPassed", false, "TestsFailed", format!("failed: {}", names.join(", "))),
         });
     }
+    list.extend(promoted(app, &seen.promotion, head));
     if let Some(entry) = record.last().filter(|entry| is_rollback(entry) && entry.phase == Phase::Deployed) {
         let why = record.entries.iter().rev().skip(1).find_map(|e| Some((e.number, e.mark.as_ref()?.failure.clone()?)));
         let condemned = record.memory.condemned.last().map(|c| (0, c.failure.clone()));
@@ -127,6 +141,29 @@ fn conditions(app: &App, record: &Record, seen: &Seen, decision: &Decision, head
     list
 }
 
+/// How far the promotion has come, where there is a next branch.
+fn promoted(app: &App, promotion: &Promotion, head: &str) -> Option<Condition> {
+    let to = &app.spec.promote.as_ref()?.to;
+    Some(match promotion {
+        Promotion::Off | Promotion::NotGood => condition("Promoted", false, "NotGood", "what runs is not (yet) live, healthy and tested as the branch has it"),
+        Promotion::Done | Promotion::Unnoted => condition("Promoted", true, "Promoted", format!("{to} was given {head}")),
+        Promotion::AwaitsPerson => {
+            condition("Promoted", false, "AwaitingApproval", format!("{head} is good; say `windlass promote {}` to bring it to {to}", app.name))
+        }
+        Promotion::Waits { until } => condition("Promoted", false, "Waiting", format!("{head} goes on to {to} at {} if it stays good", time(*until))),
+        Promotion::Due => condition("Promoted", false, "Promoting", format!("bringing {head} to {to}")),
+        Promotion::Failed { failure, .. } => condition("Promoted", false, &failure.reason, format!("{head} could not be brought to {to}: {}", failure.message)),
+    })
+}
+
+/// What the tests of the deployed release say against it, where they ran on it and failed: by a schedule, or only to report.
+fn failing(record: &Record, seen: &Seen) -> Option<String> {
+    let number = record.deployed().map(|entry| entry.number as i64)?;
+    let tests = seen.tests.as_ref().filter(|tests| tests.release == number)?;
+    let failed: Vec<&str> = tests.results.iter().filter(|test| test.phase != "Succeeded").map(|test| test.message.as_str()).collect();
+    (!failed.is_empty()).then(|| format!("release {number} runs, but its tests failed: {}", failed.join("; ")))
+}
+
 fn ready(app: &App, record: &Record, decision: &Decision, head: &str) -> (bool, String, String) {
     let name = |number: u64| format!("{}.v{number}", app.release);
     let failure = |failure: &Failure| (false, failure.reason.clone(), failure.message.clone());
@@ -135,11 +172,15 @@ fn ready(app: &App, record: &Record, decision: &Decision, head: &str) -> (bool, 
         Decision::Wait { why, .. } => match why {
             Why::InSync { number } => (true, "InSync".into(), format!("{} is {head}, healthy and tested", name(*number))),
             Why::Suspended => (false, "Suspended".into(), "suspended: nothing is changed until it is resumed".into()),
-            Why::AwaitingSync(Counts { created, changed, pruned }) => (
+            Why::AwaitingSync(counts) => (
                 false,
                 "AwaitingSync".into(),
-                format!("{head} would create {created}, change {changed} and delete {pruned} objects; say `windlass sync {}` to apply it", app.name),
+                format!("{head} {}; say `windlass sync {}` to apply it", would(counts), app.name),
             ),
+            Why::Gated(gate, counts) => {
+                let (reason, what) = gated(app, gate);
+                (false, reason.into(), format!("{head} {}; {what}", would(counts)))
+            }
             Why::Held { number } => (
                 true,
                 "Held".into(),
@@ -151,6 +192,7 @@ fn ready(app: &App, record: &Record, decision: &Decision, head: &str) -> (bool, 
                 format!("{head} failed and is not tried again until the branch moves or `windlass retry {}`: {}", app.name, f.message),
             ),
             Why::Health(what) => (false, "Progressing".into(), format!("waiting until healthy: {what}")),
+            Why::Removal(what) => (false, "Uninstalling".into(), format!("waiting until everything is gone: {what}")),
             Why::Retry(f) => (false, f.reason.clone(), format!("trying again soon: {}", f.message)),
             Why::RollbackFailed(f) => (
                 false,
@@ -164,10 +206,35 @@ fn ready(app: &App, record: &Record, decision: &Decision, head: &str) -> (bool, 
     }
 }
 
+fn would(Counts { created, changed, pruned }: &Counts) -> String {
+    format!("would create {created}, change {changed} and delete {pruned} objects")
+}
+
+/// A gate's reason and what a person can do about it.
+fn gated(app: &App, gate: &Gate) -> (&'static str, String) {
+    let name = &app.name;
+    match gate {
+        Gate::Approval { digest, reason, expired } => {
+            let again = if *expired { "its approval has expired; " } else { "" };
+            let say = format!("look at it with `windlass plan {name}`, then say `windlass approve {name} --digest {digest}`");
+            ("AwaitingApproval", format!("{again}{reason}: {say}"))
+        }
+        Gate::Dependencies(what) => ("DependencyNotReady", format!("it waits for other Environments: {}", what.join("; "))),
+        Gate::Cycle(names) => ("DependencyCycle", format!("Environments wait for each other: {}; take one of these out of its spec.dependsOn", names.join(" → "))),
+        Gate::Window { opens: Some(opens) } => ("OutsideWindow", format!("the next sync window (sync.windows) opens at {}", time(*opens))),
+        Gate::Window { opens: None } => ("OutsideWindow", "the sync windows (sync.windows) never open: mend their schedules".into()),
+    }
+}
+
+/// A time for people, in UTC.
+pub(super) fn time(at: Millis) -> String {
+    jiff::Timestamp::from_millisecond(at).map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+}
+
 fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
     let settled = record.last().is_some_and(|entry| entry.phase == Phase::Deployed);
     let (reason, text) = match step {
-        Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::CheckDrift { .. } => {
+        Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::CheckDependencies | Step::CheckDrift { .. } => {
             return (settled, if settled { "InSync" } else { "Progressing" }.into(), format!("looking at {}", if head.is_empty() { "the branch" } else { head }));
         }
         Step::Repair { .. } => ("Repairing", "putting back what was changed by hand".to_owned()),
@@ -175,10 +242,14 @@ fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
         Step::Open { op: Op::Uninstall { .. }, .. } => ("Uninstalling", "removing the release".to_owned()),
         Step::Open { revision, .. } => ("Progressing", format!("releasing {}", short(revision))),
         Step::Claim { number } => ("Progressing", format!("release {number}: going on with it")),
-        Step::Run { number, stage } | Step::Advance { number, stage } => ("Progressing", format!("release {number}: {stage:?}")),
+        Step::Run { number, stage } | Step::Advance { number, stage, .. } => ("Progressing", format!("release {number}: {stage:?}")),
         Step::Observe { number } => ("Progressing", format!("release {number}: looking at its health")),
         Step::Fail { failure, .. } => return (false, failure.reason.clone(), failure.message.clone()),
         Step::CountTry { failure, .. } => return (false, failure.reason.clone(), format!("trying again: {}", failure.message)),
+        Step::Propose { .. } => ("Progressing", format!("laying the plan of {head} down for approval")),
+        Step::Revert { revision, .. } => ("Reverting", format!("taking {} back on the branch", short(revision))),
+        Step::Promote { to, .. } => return (settled, if settled { "InSync" } else { "Progressing" }.into(), format!("bringing {head} to {to}")),
+        Step::Test { .. } => return (settled, if settled { "InSync" } else { "Progressing" }.into(), "testing the release again".to_owned()),
         Step::Close { number } => ("Progressing", format!("release {number}: closing")),
         Step::Remember(_) => ("Progressing", "noting what must not be forgotten".to_owned()),
         Step::Release => ("Uninstalled", "the release is gone".to_owned()),
@@ -189,7 +260,12 @@ fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
 /// Whether nothing moves without a person (or without something outside changing).
 fn stalled(why: &Why) -> Option<Failure> {
     match why {
+        // What may pass by itself needs nobody yet.
+        Why::Source(f) | Why::Render(f) | Why::Plan(f) if f.class == Class::Transient => None,
         Why::Source(f) | Why::Render(f) | Why::Plan(f) | Why::Condemned(f) | Why::RollbackFailed(f) => Some(f.clone()),
+        Why::Gated(Gate::Cycle(names), _) => {
+            Some(Failure::new(Class::Config, "DependencyCycle", format!("Environments wait for each other: {}", names.join(" → "))))
+        }
         _ => None,
     }
 }

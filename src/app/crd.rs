@@ -53,6 +53,19 @@ pub struct EnvironmentSpec {
     /// Whether each revision is linted before it is planned.
     #[serde(default)]
     pub lint: LintMode,
+    /// Environments that have to be as wanted before a sync of this one begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub depends_on: Vec<DependencySpec>,
+    /// Whether somebody with the right to `approve` has to agree to each plan before it is applied.
+    #[serde(default)]
+    pub approval: ApprovalMode,
+    /// How long an approval holds: a sync that has not begun by then asks again.
+    #[serde(default = "default_approval_expires")]
+    pub approval_expires: String,
+    /// Where a revision goes on to that proved good here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promote: Option<PromoteSpec>,
     /// What becomes of the release when this Environment is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -198,6 +211,94 @@ pub struct SyncSpec {
     /// How transient failures are tried again.
     #[serde(default)]
     pub retry: RetrySpec,
+    /// When a sync may begin. One that is under way is always finished.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub windows: Vec<WindowSpec>,
+    /// When deletions wait for somebody's approval.
+    #[serde(default)]
+    pub prune_guard: PruneGuardSpec,
+}
+
+/// A time in which a sync may begin, or may not.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowSpec {
+    /// `Allow`: only in such a window; `Deny`: in none of these, which goes before every `Allow`.
+    pub kind: WindowKind,
+    /// When it opens, in cron's five fields: `0 22 * * MON-FRI`.
+    #[schemars(length(min = 1, max = 128))]
+    pub schedule: String,
+    /// How long it is open, for example `8h`.
+    pub duration: String,
+    /// The time zone of the schedule, by its IANA name.
+    #[serde(default = "default_time_zone")]
+    pub time_zone: String,
+}
+
+/// What a window does.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum WindowKind {
+    /// A sync may begin in it.
+    Allow,
+    /// None may.
+    Deny,
+}
+
+/// When deletions wait for somebody's approval. PersistentVolumeClaims, CRDs and Namespaces that hold anything always do.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PruneGuardSpec {
+    /// The share of the release's objects, old and new together, that one sync may delete by itself; `100%` never waits by it.
+    #[serde(default = "default_max_share")]
+    #[schemars(regex(pattern = r"^(100|[0-9]{1,2})%$"))]
+    pub max_share: String,
+}
+
+/// An Environment that another one waits for.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DependencySpec {
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Its namespace; that of this Environment where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: Option<String>,
+    /// The condition that has to be true.
+    #[serde(default = "default_condition")]
+    #[schemars(length(min = 1, max = 63))]
+    pub condition: String,
+}
+
+/// Where a revision goes on to that proved good here: another branch of the same repository, which another Environment follows.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PromoteSpec {
+    /// The branch.
+    #[schemars(length(min = 1))]
+    pub to: String,
+    /// How long it has to be live, healthy and tested first.
+    #[serde(default = "default_promote_after")]
+    pub after: String,
+    /// Whether somebody with the right to `approve` has to say so, by `windlass promote`.
+    #[serde(default)]
+    pub approval: ApprovalMode,
+    /// Files and folders, from the repository's top, that stay as the other branch has them: its own values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub keep: Vec<String>,
+}
+
+/// Whether somebody has to agree to each plan.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum ApprovalMode {
+    /// Nobody has to.
+    #[default]
+    Off,
+    /// Somebody has to, by `windlass approve`.
+    Required,
 }
 
 /// Fields that are left to others, on the objects that fit everything given here.
@@ -254,6 +355,7 @@ pub struct HealthSpec {
 
 /// The tests that run after every release.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
 pub struct TestsSpec {
     /// Whether they run.
     #[serde(default = "yes")]
@@ -261,6 +363,16 @@ pub struct TestsSpec {
     /// How long each may take.
     #[serde(default = "default_timeout")]
     pub timeout: String,
+    /// How often they run again on the release that is deployed, for example `1h`: checks from inside of the cluster. They only
+    /// report. Not at all where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<String>,
+    /// Whether they run at the same time, up to eight of them, instead of one after the other.
+    #[serde(default)]
+    pub parallel: bool,
+    /// What a test that fails after a release leads to.
+    #[serde(default)]
+    pub on_failure: TestFailure,
     /// Jobs of the release, by name, that count as tests beside the chart's own test hooks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<String>,
@@ -276,6 +388,32 @@ pub struct RollbackSpec {
     /// What becomes of a first release that fails.
     #[serde(default)]
     pub first_install: FirstInstall,
+    /// Whether the tests run after a rollback, too.
+    #[serde(default)]
+    pub tests: bool,
+    /// Whether the bad commit is taken back on the branch after a rollback, by `git revert`.
+    #[serde(default)]
+    pub git: GitRollback,
+}
+
+/// What happens on the branch after a rollback.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum GitRollback {
+    /// Nothing.
+    #[default]
+    Off,
+    /// The bad commit is reverted and pushed.
+    Revert,
+}
+
+/// What a test that fails after a release leads to.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum TestFailure {
+    /// The release has failed: it is rolled back as `rollback` says.
+    #[default]
+    Rollback,
+    /// It is said, and the release stays.
+    Report,
 }
 
 /// What becomes of a first release that fails.
@@ -319,7 +457,7 @@ macro_rules! defaults_from_serde {
         }
     )*};
 }
-defaults_from_serde!(ReleaseSpec, SyncSpec, RetrySpec, HealthSpec, TestsSpec, RollbackSpec);
+defaults_from_serde!(ReleaseSpec, SyncSpec, PruneGuardSpec, RetrySpec, HealthSpec, TestsSpec, RollbackSpec);
 
 fn yes() -> bool {
     true
@@ -344,6 +482,21 @@ fn default_retry_limit() -> i32 {
 }
 fn default_backoff() -> String {
     "5s".into()
+}
+fn default_promote_after() -> String {
+    "30m".into()
+}
+fn default_time_zone() -> String {
+    "UTC".into()
+}
+fn default_max_share() -> String {
+    "50%".into()
+}
+fn default_condition() -> String {
+    "Ready".into()
+}
+fn default_approval_expires() -> String {
+    "24h".into()
 }
 fn default_values_key() -> String {
     "values.yaml".into()

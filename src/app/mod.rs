@@ -3,11 +3,14 @@
 mod crd;
 mod parse;
 mod status;
+mod windows;
 
 pub use crd::*;
 pub use parse::{parse, parse_json};
 pub use status::*;
+pub use windows::Windows;
 
+use crate::decide::Approved;
 use std::time::Duration;
 
 /// An Environment, validated: durations parsed, defaults resolved.
@@ -39,8 +42,18 @@ pub struct App {
     pub health_timeout: Duration,
     /// How long one test may take.
     pub test_timeout: Duration,
+    /// How often the deployed release is tested again.
+    pub test_every: Option<Duration>,
+    /// How long a revision has to be good before it is promoted.
+    pub promote_after: Duration,
     /// The first pause after a transient failure.
     pub backoff: Duration,
+    /// When a sync may begin.
+    pub windows: Windows,
+    /// How long an approval holds.
+    pub approval_expires: Duration,
+    /// The largest share of a release's objects that a sync deletes by itself, in percent.
+    pub max_prune_percent: u8,
     /// What people asked for, by annotation.
     pub requests: Requests,
 }
@@ -58,6 +71,10 @@ pub struct Requests {
     pub resume: Option<String>,
     /// `windlass.dev/suspend: "true"`, beside `spec.suspend`.
     pub suspend: bool,
+    /// `windlass.dev/promote`: the commit that somebody wants promoted now.
+    pub promote: Option<String>,
+    /// `windlass.dev/approve` with `-by` and `-at`: the plan that somebody agreed to.
+    pub approved: Option<Approved>,
 }
 
 /// Annotations by which people ask.
@@ -70,6 +87,14 @@ pub const ROLLBACK: &str = "windlass.dev/rollback";
 pub const RESUME: &str = "windlass.dev/resume";
 /// See [`Requests::suspend`].
 pub const SUSPEND: &str = "windlass.dev/suspend";
+/// See [`Requests::promote`].
+pub const PROMOTE: &str = "windlass.dev/promote";
+/// The digest of the plan that somebody agrees to: see [`Requests::approved`].
+pub const APPROVE: &str = "windlass.dev/approve";
+/// Who agreed: the user as the API server knows it.
+pub const APPROVED_BY: &str = "windlass.dev/approved-by";
+/// When, RFC 3339.
+pub const APPROVED_AT: &str = "windlass.dev/approved-at";
 /// The finalizer that lets a release be uninstalled before its Environment goes.
 pub const FINALIZER: &str = "windlass.dev/release";
 
@@ -100,6 +125,10 @@ impl App {
                 problem: format!("\"{release}\" has {} characters; Helm allows 53. Set a shorter one", release.len()),
             });
         }
+        if let Some(promote) = spec.promote.as_ref().filter(|promote| promote.to == spec.source.git.branch) {
+            let problem = format!("\"{}\" is the branch that this Environment follows: name the next one", promote.to);
+            return Err(SpecError { field: "promote.to".into(), problem });
+        }
         let annotation = |key: &str| meta.annotations.as_ref().and_then(|a| a.get(key)).cloned();
         Ok(App {
             target_namespace: spec.release.namespace.clone().unwrap_or_else(|| namespace.clone()),
@@ -107,6 +136,11 @@ impl App {
             timeout: duration("release.timeout", &spec.release.timeout, Duration::from_secs(1))?,
             health_timeout: duration("health.timeout", &spec.health.timeout, Duration::from_secs(1))?,
             test_timeout: duration("tests.timeout", &spec.tests.timeout, Duration::from_secs(1))?,
+            test_every: spec.tests.every.as_ref().map(|text| duration("tests.every", text, Duration::from_secs(1))).transpose()?,
+            promote_after: spec.promote.as_ref().map(|promote| duration("promote.after", &promote.after, Duration::ZERO)).transpose()?.unwrap_or_default(),
+            windows: Windows::resolve(&spec.sync.windows)?,
+            approval_expires: duration("approvalExpires", &spec.approval_expires, Duration::from_secs(1))?,
+            max_prune_percent: percent("sync.pruneGuard.maxShare", &spec.sync.prune_guard.max_share)?,
             backoff: duration("sync.retry.backoff", &spec.sync.retry.backoff, Duration::from_millis(10))?,
             generation: meta.generation.unwrap_or(0),
             deleting: meta.deletion_timestamp.is_some(),
@@ -118,6 +152,13 @@ impl App {
                 rollback: annotation(ROLLBACK),
                 resume: annotation(RESUME),
                 suspend: annotation(SUSPEND).as_deref() == Some("true"),
+                promote: annotation(PROMOTE),
+                approved: annotation(APPROVE).map(|digest| Approved {
+                    digest,
+                    by: annotation(APPROVED_BY).unwrap_or_default(),
+                    // A time that cannot be read is long ago: such an approval has expired.
+                    at: annotation(APPROVED_AT).and_then(|at| at.parse::<jiff::Timestamp>().ok()).map_or(0, |at| at.as_millisecond()),
+                }),
             },
             namespace,
             name,
@@ -135,6 +176,11 @@ impl App {
     pub fn suspended(&self) -> bool {
         self.spec.suspend || self.requests.suspend
     }
+}
+
+fn percent(field: &str, text: &str) -> Result<u8, SpecError> {
+    let share = text.strip_suffix('%').and_then(|number| number.parse().ok()).filter(|share| *share <= 100);
+    share.ok_or_else(|| SpecError { field: field.into(), problem: format!("\"{text}\" is not a share: write it as 50%") })
 }
 
 fn duration(field: &str, text: &str, least: Duration) -> Result<Duration, SpecError> {

@@ -28,6 +28,9 @@ pub struct EnvironmentStatus {
     /// What the last plan changes or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanStatus>,
+    /// The plan that waits for somebody's approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalStatus>,
     /// The last test results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestsStatus>,
@@ -77,9 +80,24 @@ pub struct PlanStatus {
     pub changed: i64,
     /// Objects to delete.
     pub pruned: i64,
-    /// The digest of the plan.
+    /// The digest of what the plan was made from: chart, values, name, capabilities.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub digest: String,
+    /// The objects, the first of them: `create Deployment shop/web`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
+}
+
+/// A plan that waits for approval.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ApprovalStatus {
+    /// What an approval has to name: it covers everything that was rendered, Secrets too, and what would be done with it.
+    pub digest: String,
+    /// Why somebody has to agree.
+    pub reason: String,
+    /// The commit that the plan brings.
+    pub revision: String,
 }
 
 /// The last test results.
@@ -88,6 +106,11 @@ pub struct PlanStatus {
 pub struct TestsStatus {
     /// `2/2` or `1/2`, for the table.
     pub summary: String,
+    /// The release that they ran on.
+    pub release: i64,
+    /// When the last one ended, RFC 3339.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub time: String,
     /// Each test.
     pub results: Vec<TestStatus>,
 }

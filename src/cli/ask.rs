@@ -96,7 +96,7 @@ impl Ask {
         })
     }
 
-    fn send(self, global: &Global, annotations: Value, wait: bool) -> Outcome {
+    pub(super) fn send(self, global: &Global, annotations: Value, wait: bool) -> Outcome {
         if let Some(file) = self.file.as_ref().filter(|_| self.once) {
             let file = file.clone();
             return connection::block_on(async move { self.once(global, &file, annotations).await });

@@ -87,7 +87,8 @@ pub fn print(output: Output, value: &Value) {
     }
 }
 
-fn table(header: &[&str], rows: Vec<Vec<String>>) {
+/// Prints a table without lines.
+pub fn table(header: &[&str], rows: Vec<Vec<String>>) {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(header);
     for row in rows {

@@ -109,6 +109,7 @@ struct Found {
     shared: Arc<Shared>,
     app: App,
     record: Record,
+    records: Records,
     _cache: Cache,
 }
 
@@ -127,9 +128,9 @@ impl Look {
         let cache = Cache::new(self.cache_dir.as_ref());
         let holder = super::agent::identity();
         let shared = agent::shared_once(cluster.clone(), cache.folder(), &holder).await.map_err(|error| error.to_string())?;
-        let record = Records::new(cluster, &app.target_namespace, &app.release).load().await;
-        let record = record.map_err(|error| format!("reading the release records: {error}"))?;
-        Ok(Found { shared, app, record, _cache: cache })
+        let records = Records::new(cluster, &app.target_namespace, &app.release);
+        let record = records.load().await.map_err(|error| format!("reading the release records: {error}"))?;
+        Ok(Found { shared, app, record, records, _cache: cache })
     }
 }
 
@@ -140,6 +141,15 @@ impl Diff {
             let found = self.look.find(global).await?;
             let what = self.look.what();
             let content = planning::content(&found.shared, &found.app, &found.record, &what).await.map_err(|failure| failure.message)?;
+            // Where the plan was laid down for approval, exactly that is shown: what chance drew then included.
+            let base = found.record.deployed().map(|entry| entry.number);
+            let kept = found.records.kept().await.map_err(|error| format!("reading the plan that waits for approval: {error}"))?;
+            let kept = kept.filter(|kept| kept.content == content.digest && kept.base == base);
+            let waits = kept.as_ref().map(|kept| kept.digest.clone());
+            let content = match kept {
+                Some(kept) => agent::Content { rendered: agent::approval::rendered(kept.release), ..content },
+                None => content,
+            };
             let plan = planning::plan(&found.shared, &found.app, &found.record, &content).await.map_err(|failure| failure.message)?;
             match self.output {
                 Format::Text => {
@@ -156,6 +166,9 @@ impl Diff {
                 }
                 Format::Json => environments::print(environments::Output::Json, &show::json(&plan)),
                 Format::Yaml => environments::print(environments::Output::Yaml, &show::json(&plan)),
+            }
+            if let Some(digest) = waits {
+                eprintln!("this plan waits for approval: windlass approve {} --digest {digest}", found.app.name);
             }
             let refused = plan.refused().count();
             Ok(match (refused, plan.is_empty()) {

@@ -5,6 +5,8 @@
 #[cfg(feature = "agent")]
 mod agent;
 #[cfg(feature = "agent")]
+mod approve;
+#[cfg(feature = "agent")]
 mod ask;
 mod chart_source;
 #[cfg(feature = "agent")]
@@ -19,6 +21,8 @@ mod host;
 mod lint;
 #[cfg(feature = "agent")]
 mod look;
+#[cfg(feature = "agent")]
+mod promote;
 mod show;
 mod template;
 #[cfg(feature = "agent")]
@@ -81,8 +85,15 @@ enum Command {
     /// Look at the branch now and bring the cluster to it; in Manual mode, apply what is planned
     #[cfg(feature = "agent")]
     Sync(ask::Ask),
+    /// Bring what is good in an Environment to the next branch
+    #[cfg(feature = "agent")]
+    Promote(promote::Promote),
+    /// Agree to the plan that waits for approval
+    #[cfg(feature = "agent")]
+    Approve(approve::Approve),
     /// Show what the branch's head, another revision or a folder would change; exit code 2 if anything
     #[cfg(feature = "agent")]
+    #[command(visible_alias = "plan")]
     Diff(look::Diff),
     /// Print what the branch's head, another revision or a folder renders to for an Environment
     #[cfg(feature = "agent")]
@@ -124,6 +135,10 @@ pub fn main() -> ExitCode {
         Command::Crd(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
         Command::Sync(command) => command.run(ask::What::Sync, &cli.global),
+        #[cfg(feature = "agent")]
+        Command::Promote(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Approve(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
         Command::Diff(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]

@@ -21,6 +21,9 @@ pub struct Test {
     /// Print the end of each test's log
     #[arg(long)]
     logs: bool,
+    /// Show what the last tests gave, by whomever they were run, and run none
+    #[arg(long)]
+    last: bool,
     /// How long each test may take; as the Environment says where it is not given
     #[arg(long, value_parser = humantime::parse_duration)]
     timeout: Option<std::time::Duration>,
@@ -52,6 +55,11 @@ impl Test {
             let cluster = self.connection.connect().await?;
             let app = environments::app(&cluster, global, self.name.as_deref(), self.file.as_deref()).await?;
             let records = Records::new(cluster.clone(), &app.target_namespace, &app.release);
+            if self.last {
+                let kept = records.kept_tests().await.map_err(|error| format!("reading the test results: {error}"))?;
+                let (number, results) = kept.ok_or_else(|| format!("{} keeps no test results", app.id()))?;
+                return self.report(&app.release, number, &results);
+            }
             let record = records.load().await.map_err(|error| format!("reading the release records: {error}"))?;
             let number = record.deployed().map(|entry| entry.number);
             let number = number.ok_or_else(|| format!("{} has no deployed release to test", app.id()))?;
@@ -60,11 +68,16 @@ impl Test {
             let cache = super::look::Cache::new(None);
             let shared = agent::shared_once(cluster, cache.folder(), &super::agent::identity()).await.map_err(|error| error.to_string())?;
             let limit = self.timeout.unwrap_or(app.test_timeout);
-            let results = hooks::test_with_logs(&shared, &held.release, limit, &mut hooks::Run::default()).await.map_err(|failure| failure.message)?;
-            let failed = results.iter().filter(|(test, _)| test.phase != "Succeeded").count();
-            self.print(&app.release, number, &results)?;
-            Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            let results = hooks::test_with_logs(&shared, &held.release, limit, app.spec.tests.parallel, &mut hooks::Run::default()).await;
+            let results = results.map_err(|failure| failure.message)?;
+            self.report(&app.release, number, &results)
         })
+    }
+
+    fn report(&self, release: &str, number: u64, results: &[(TestStatus, String)]) -> Outcome {
+        let failed = results.iter().filter(|(test, _)| test.phase != "Succeeded").count();
+        self.print(release, number, results)?;
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn print(&self, release: &str, number: u64, results: &[(TestStatus, String)]) -> Result<(), String> {

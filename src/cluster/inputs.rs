@@ -1,4 +1,4 @@
-//! Single ConfigMaps and Secrets that Environments name (values, credentials): read once, then watched, so that an idle
+//! Single objects that Environments name (values, credentials, other Environments): read once, then watched, so that an idle
 //! environment asks for nothing and a change is seen at once.
 
 use super::{ApiError, Cluster, Tasks};
@@ -142,7 +142,8 @@ impl Inputs {
 
     fn store(&self, reference: &ObjectRef, send: &watch::Sender<Option<Result<Option<Value>, ApiError>>>, content: Result<Option<Value>, ApiError>) {
         let data = |content: &Option<Result<Option<Value>, ApiError>>| match content {
-            Some(Ok(Some(object))) => Some((object["data"].clone(), object["binaryData"].clone())),
+            // Of ConfigMaps and Secrets the data, of Environments what they want and how they fare.
+            Some(Ok(Some(object))) => Some([&object["data"], &object["binaryData"], &object["spec"], &object["status"]].map(Value::clone)),
             _ => None,
         };
         let first = send.borrow().is_none();

@@ -3,17 +3,20 @@
 mod error;
 mod fence;
 mod inputs;
+mod kept;
 mod kinds;
 mod objects;
 mod pressure;
 mod record_watch;
 mod records;
 mod tasks;
+mod test_logs;
 mod watch;
 
 pub use error::{ApiError, Cause};
 pub use fence::Fence;
 pub use inputs::Inputs;
+pub use kept::Kept;
 pub use kinds::Kind;
 pub use record_watch::{Seen, watch_records};
 pub use records::{Held, Records};

@@ -77,6 +77,20 @@ impl Records {
         reference("Secret", &self.namespace, &release::key(&self.release, number as u32))
     }
 
+    pub(super) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The Secret of the plan that waits for approval.
+    pub(super) fn plan(&self) -> ObjectRef {
+        reference("Secret", &self.namespace, &format!("windlass.{}.plan", self.release))
+    }
+
+    /// The Secret of the last test results.
+    pub(super) fn tests(&self) -> ObjectRef {
+        reference("Secret", &self.namespace, &format!("windlass.{}.tests", self.release))
+    }
+
     fn memory(&self) -> ObjectRef {
         reference("ConfigMap", &self.namespace, &format!("windlass.{}", self.release))
     }
@@ -221,6 +235,8 @@ impl Records {
     /// # Errors
     /// As the request failed.
     pub async fn forget(&self) -> Result<(), ApiError> {
+        self.discard().await?;
+        self.cluster.delete(&self.tests(), Delete::Background).await?;
         self.cluster.delete(&self.memory(), Delete::Background).await.map(drop)
     }
 
@@ -258,6 +274,7 @@ fn annotations(mark: &Mark) -> Value {
         "windlass.dev/digest": mark.digest,
         "windlass.dev/holder": mark.holder,
         "windlass.dev/tries": mark.tries.to_string(),
+        "windlass.dev/approved-by": mark.approved.as_ref().map(|approved| &approved.by),
         "windlass.dev/failure": failure,
     })
 }

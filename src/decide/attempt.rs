@@ -15,7 +15,10 @@ pub(super) fn finish(view: &View, entry: &Entry) -> Decision {
     let result = match mark.stage {
         Stage::Close => return Decision::Do(Step::Close { number: entry.number }),
         Stage::Health => return health(view, entry, mark),
-        _ => view.facts.outcome.as_ref().filter(|o| o.number == entry.number && o.stage == mark.stage).map(|o| &o.result),
+        _ => {
+            let here = |o: &&Outcome| o.number == entry.number && o.stage == mark.stage && o.wave == mark.waves.at;
+            view.facts.outcome.as_ref().filter(here).map(|o| &o.result)
+        }
     };
     match result {
         None => Decision::Do(Step::Run { number: entry.number, stage: mark.stage }),
@@ -36,11 +39,18 @@ fn foreign(view: &View, entry: &Entry) -> Decision {
 }
 
 fn advance(view: &View, entry: &Entry, mark: &Mark) -> Decision {
-    let tests = view.policy.tests && !matches!(mark.op, Op::Rollback { .. });
-    Decision::Do(Step::Advance { number: entry.number, stage: mark.stage.next(mark.op, tests) })
+    let removes = matches!(mark.op, Op::Uninstall { .. });
+    if mark.stage == Stage::Health && !mark.waves.last() && !removes {
+        return Decision::Do(Step::Advance { number: entry.number, stage: Stage::Apply, wave: mark.waves.at + 1 });
+    }
+    let tests = view.policy.tests_after(mark.op);
+    Decision::Do(Step::Advance { number: entry.number, stage: mark.stage.next(mark.op, tests), wave: mark.waves.at })
 }
 
 fn health(view: &View, entry: &Entry, mark: &Mark) -> Decision {
+    if matches!(mark.op, Op::Uninstall { .. }) {
+        return removal(view, entry, mark);
+    }
     let deadline = mark.since + view.policy.health_timeout;
     match &view.facts.health {
         None => Decision::Do(Step::Observe { number: entry.number }),
@@ -55,7 +65,25 @@ fn health(view: &View, entry: &Entry, mark: &Mark) -> Decision {
     }
 }
 
+/// After a removal: everything has to be gone. What holds it is nobody's fault in the revision, and may let go later.
+fn removal(view: &View, entry: &Entry, mark: &Mark) -> Decision {
+    let deadline = mark.since + view.policy.timeout;
+    match &view.facts.health {
+        None => Decision::Do(Step::Observe { number: entry.number }),
+        Some(HealthFact::Ready) => advance(view, entry, mark),
+        Some(HealthFact::Failed(failure)) => end(view, entry, mark, failure),
+        Some(HealthFact::Progressing(what)) if view.now >= deadline => {
+            let message = format!("not everything is gone after {} s: {what}", view.policy.timeout / 1000);
+            end(view, entry, mark, &Failure::new(Class::Transient, "DeletionStuck", message))
+        }
+        Some(HealthFact::Progressing(what)) => wait(Why::Removal(what.clone()), Some(deadline)),
+    }
+}
+
 fn failed(view: &View, entry: &Entry, mark: &Mark, failure: &Failure) -> Decision {
+    if mark.stage == Stage::Tests && failure.class == Class::Unhealthy && view.policy.tests_report {
+        return advance(view, entry, mark);
+    }
     if failure.class == Class::Transient && mark.tries < view.policy.retry_limit {
         let not_before = view.now + backoff(view.policy.backoff, mark.tries);
         return Decision::Do(Step::CountTry { number: entry.number, not_before, failure: failure.clone() });

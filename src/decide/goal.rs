@@ -34,8 +34,12 @@ fn remove(view: &View, record: &Record) -> Decision {
     if view.policy.orphan || gone(record) {
         return Decision::Do(Step::Release);
     }
+    if let Some(decision) = request(view, record) {
+        return decision;
+    }
     let last = record.last().expect("not gone, so there is a last record");
-    if let Some(Mark { op: Op::Uninstall { .. }, failure: Some(failure), .. }) = &last.mark
+    if last.number > record.memory.excused
+        && let Some(Mark { op: Op::Uninstall { .. }, failure: Some(failure), .. }) = &last.mark
         && last.phase == Phase::Failed
     {
         let until = last.modified + backoff(view.policy.backoff.max(30_000), 2);
@@ -43,7 +47,7 @@ fn remove(view: &View, record: &Record) -> Decision {
             return wait(Why::Failed(failure.clone()), Some(until));
         }
     }
-    open(view, record, Op::Uninstall { cleanup: false }, revision_of(last), digest_of(last))
+    open(view, record, Op::Uninstall { cleanup: false }, revision_of(last), digest_of(last), None)
 }
 
 /// Acts on what people asked for by annotation, once for each token.
@@ -96,15 +100,15 @@ fn undo(view: &View, record: &Record) -> Option<Decision> {
             if view.now < until {
                 return Some(wait(Why::Failed(mark.failure.clone()?), Some(until)));
             }
-            Some(open(view, record, Op::Uninstall { cleanup: true }, mark.revision.clone(), mark.digest.clone()))
+            Some(open(view, record, Op::Uninstall { cleanup: true }, mark.revision.clone(), mark.digest.clone(), None))
         }
         Op::Install | Op::Upgrade => match record.last_good() {
             Some(good) => {
                 let op = Op::Rollback { to: good.number, by_hand: false };
-                Some(open(view, record, op, revision_of(good), digest_of(good)))
+                Some(open(view, record, op, revision_of(good), digest_of(good), None))
             }
             None if view.policy.keep_failed_install => None,
-            None => Some(open(view, record, Op::Uninstall { cleanup: true }, mark.revision.clone(), mark.digest.clone())),
+            None => Some(open(view, record, Op::Uninstall { cleanup: true }, mark.revision.clone(), mark.digest.clone(), None)),
         },
     }
 }
@@ -152,7 +156,7 @@ fn held(view: &View, record: &Record, hold: &Hold) -> Decision {
         return wait(Why::RollbackFailed(failure.clone()), view.facts.head.as_ref().map(|head| head.next));
     }
     match record.entry(hold.number) {
-        Some(entry) => open(view, record, Op::Rollback { to: entry.number, by_hand: true }, revision_of(entry), digest_of(entry)),
+        Some(entry) => open(view, record, Op::Rollback { to: entry.number, by_hand: true }, revision_of(entry), digest_of(entry), None),
         None => {
             let mut memory = record.memory.clone();
             memory.hold = None;
@@ -162,7 +166,7 @@ fn held(view: &View, record: &Record, hold: &Hold) -> Decision {
 }
 
 /// Every attempt is opened here: the one gate that spaces attempts by the failures in the record.
-pub(super) fn open(view: &View, record: &Record, op: Op, revision: String, digest: String) -> Decision {
+pub(super) fn open(view: &View, record: &Record, op: Op, revision: String, digest: String, approved: Option<Approved>) -> Decision {
     if let Some((failure, until)) = view.facts.refused.as_ref().filter(|(_, until)| view.now < *until) {
         return wait(Why::Plan(failure.clone()), Some(*until));
     }
@@ -196,7 +200,7 @@ pub(super) fn open(view: &View, record: &Record, op: Op, revision: String, diges
         (Op::Uninstall { .. }, Some(last)) => last.number,
         _ => record.next_number(),
     };
-    Decision::Do(Step::Open { number, op, revision, digest })
+    Decision::Do(Step::Open { number, op, revision, digest, approved })
 }
 
 fn is_following(entry: &Entry) -> bool {

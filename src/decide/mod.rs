@@ -4,10 +4,14 @@
 //! head, target, plan, gates, open. `docs/behaviour.md` states the same for people.
 
 mod attempt;
+mod gates;
 mod goal;
 mod ladder;
+mod promote;
+mod revert;
 mod types;
 
+pub use promote::{Promotion, promotable, promotion};
 pub use types::*;
 
 /// The next step, or what is waited for.

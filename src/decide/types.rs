@@ -17,6 +17,8 @@ pub struct View<'a> {
     pub record: Option<&'a Record>,
     /// What was learnt, and may be forgotten.
     pub facts: &'a Facts,
+    /// Whether a sync may begin now, by the sync windows.
+    pub window: Window,
 }
 
 /// What the user wrote, as far as decisions turn on it.
@@ -33,17 +35,55 @@ pub struct Policy {
     pub rollback: bool,
     pub keep_failed_install: bool,
     pub tests: bool,
+    /// Whether a test that fails after a release is only reported.
+    pub tests_report: bool,
+    /// Whether the tests run after a rollback, too.
+    pub tests_on_rollback: bool,
+    /// How often the deployed release is tested again.
+    pub tests_every: Option<Millis>,
     pub retry_limit: u32,
     pub backoff: Millis,
     pub interval: Millis,
     pub timeout: Millis,
     pub health_timeout: Millis,
+    /// Whether there are Environments to wait for.
+    pub depends: bool,
+    /// Whether somebody has to agree to each plan.
+    pub approval: bool,
+    /// How long an approval holds.
+    pub approval_expires: Millis,
+    /// The plan that somebody agreed to.
+    pub approved: Option<Approved>,
+    /// Whether a commit that was rolled back is taken back on the branch.
+    pub revert: bool,
+    /// Where what is good goes on to.
+    pub promote: Option<PromotePolicy>,
+    /// The commit that somebody wants promoted now.
+    pub promote_now: Option<String>,
     /// Requests by token, see `app::Requests`.
     pub sync: Option<String>,
     pub retry: Option<String>,
     /// Release number and token.
     pub rollback_to: Option<(u64, String)>,
     pub resume: Option<String>,
+}
+
+/// Where what is good goes on to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PromotePolicy {
+    /// The next branch.
+    pub to: String,
+    /// How long it has to be good first.
+    pub after: Millis,
+    /// Whether somebody has to say so.
+    pub by_hand: bool,
+}
+
+impl Policy {
+    /// Whether the tests run at the end of such an attempt.
+    pub fn tests_after(&self, op: Op) -> bool {
+        self.tests && (self.tests_on_rollback || !matches!(op, Op::Rollback { .. }))
+    }
 }
 
 /// The durable truth: the release's records and what outlives them.
@@ -94,6 +134,9 @@ pub struct Mark {
     pub digest: String,
     /// The program counter.
     pub stage: Stage,
+    /// How far the waves are applied, each after the one before it is healthy.
+    #[serde(default, skip_serializing_if = "Waves::single")]
+    pub waves: Waves,
     /// When the stage began.
     pub since: Millis,
     /// When the attempt was opened.
@@ -113,6 +156,41 @@ pub struct Mark {
     /// Who works on it.
     #[serde(default)]
     pub holder: String,
+    /// Who agreed to it, where somebody had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approved>,
+}
+
+/// The waves of an attempt: objects of one wave are applied together, and waited for before the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waves {
+    /// The one that is being applied, from 0.
+    pub at: u16,
+    /// How many there are; 0 and 1 mean the same.
+    pub of: u16,
+}
+
+impl Waves {
+    /// Whether there is but one.
+    pub fn single(&self) -> bool {
+        self.of <= 1
+    }
+
+    /// Whether this is the last one.
+    pub fn last(&self) -> bool {
+        self.at + 1 >= self.of
+    }
+}
+
+/// Somebody's agreement to one plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    /// The plan's digest, see [`Proposal`].
+    pub digest: String,
+    /// The user, as the API server knows it.
+    pub by: String,
+    /// When.
+    pub at: Millis,
 }
 
 /// What an attempt does.
@@ -144,7 +222,7 @@ pub enum Stage {
     PreHooks,
     /// Apply and prune, or delete.
     Apply,
-    /// Wait until healthy.
+    /// Wait until healthy; after a removal, until everything is gone.
     Health,
     /// post-* hooks
     PostHooks,
@@ -160,7 +238,6 @@ impl Stage {
         let uninstall = matches!(op, Op::Uninstall { .. });
         match self {
             Stage::PreHooks => Stage::Apply,
-            Stage::Apply if uninstall => Stage::PostHooks,
             Stage::Apply => Stage::Health,
             Stage::Health => Stage::PostHooks,
             Stage::PostHooks if tests && !uninstall => Stage::Tests,
@@ -189,6 +266,21 @@ pub struct Memory {
     pub setbacks: u32,
     /// When the last of them failed.
     pub setback_at: Millis,
+    /// The commit last brought to the next branch: it is not brought there twice, whatever somebody does to that branch.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub promoted: String,
+    /// The bad commit last taken back on the branch, by `rollback.git: Revert`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reverted: Option<Reverted>,
+}
+
+/// A bad commit that was taken back on the branch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reverted {
+    /// The commit.
+    pub revision: String,
+    /// When.
+    pub at: Millis,
 }
 
 /// How many bad revisions are remembered, at the most: the oldest is forgotten first.
@@ -269,6 +361,10 @@ pub struct Facts {
     pub plan: Option<PlanFact>,
     /// Why the record of an attempt could not be written, so that nothing was opened; tried again then.
     pub refused: Option<(Failure, Millis)>,
+    /// The plan as it was laid down for somebody to agree to.
+    pub proposal: Option<Proposal>,
+    /// How the Environments fare that this one waits for.
+    pub dependencies: Option<Dependencies>,
     /// How the current stage of the open attempt went.
     pub outcome: Option<Outcome>,
     /// How the live objects of the open attempt fare.
@@ -279,6 +375,25 @@ pub struct Facts {
     pub repairs: u32,
     /// When drift was last repaired.
     pub repaired: Millis,
+    /// When the deployed release was last tested; 0 where that is not known.
+    pub tested: Millis,
+    /// Whether the deployed release's last tests failed.
+    pub failing: bool,
+    /// How the promotion of a commit went.
+    pub promotion: Option<PushFact>,
+    /// How taking a bad commit back on the branch went.
+    pub reverted: Option<PushFact>,
+}
+
+/// How it went to bring a commit to another branch, or to take it back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PushFact {
+    /// The commit.
+    pub revision: String,
+    /// Done, or why not.
+    pub result: Result<(), Failure>,
+    /// A failure is tried again then.
+    pub next: Millis,
 }
 
 /// The head of the branch, or why it is not known.
@@ -308,10 +423,76 @@ pub struct Target {
 pub struct PlanFact {
     /// The target's digest.
     pub digest: String,
+    /// The release that it was compared with, if any ran.
+    pub base: Option<u64>,
     /// The counts, or why the plan was refused.
     pub result: Result<Counts, Failure>,
+    /// Sentences: why somebody has to agree to what would be deleted; empty where nobody has to.
+    pub guard: Vec<String>,
     /// A failure is looked at again then.
     pub next: Millis,
+}
+
+/// A plan laid down for approval: what was rendered is kept with it, so that neither a restart nor a random function changes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// The target's digest.
+    pub content: String,
+    /// The release that it would replace, if any runs.
+    pub base: Option<u64>,
+    /// The digest that an approval names, or why the plan could not be laid down.
+    pub result: Result<String, Failure>,
+    /// A failure is tried again then.
+    pub next: Millis,
+}
+
+/// How the Environments fare that this one waits for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dependencies {
+    /// All are as wanted.
+    Met,
+    /// Sentences, one for each that is not.
+    Unmet(Vec<String>),
+    /// They wait for each other: the names along the way, the first again at the end.
+    Cycle(Vec<String>),
+    /// They could not be looked at; tried again then.
+    Unknown(Failure, Millis),
+}
+
+/// Whether a sync may begin now, by the sync windows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Window {
+    /// It may.
+    #[default]
+    Open,
+    /// It may not.
+    Closed {
+        /// When it may again; `None`: at no time that could be found.
+        opens: Option<Millis>,
+    },
+}
+
+/// What holds a sync back that would else begin.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gate {
+    /// Somebody has to agree.
+    Approval {
+        /// The digest to agree to.
+        digest: String,
+        /// Why.
+        reason: String,
+        /// Somebody had agreed, too long ago.
+        expired: bool,
+    },
+    /// Other Environments are not as wanted: a sentence each.
+    Dependencies(Vec<String>),
+    /// Environments wait for each other: the names along the way.
+    Cycle(Vec<String>),
+    /// No sync window is open.
+    Window {
+        /// When one opens.
+        opens: Option<Millis>,
+    },
 }
 
 /// Created, changed, pruned objects.
@@ -330,6 +511,8 @@ pub struct Outcome {
     pub number: u64,
     /// The stage.
     pub stage: Stage,
+    /// The wave that it worked on.
+    pub wave: u16,
     /// Done, or why not.
     pub result: Result<(), Failure>,
 }
@@ -400,7 +583,18 @@ pub enum Step {
         revision: String,
         /// What was rendered from.
         digest: String,
+        /// Who agreed to it, where somebody had to.
+        approved: Option<Approved>,
     },
+    /// Lay the plan down for somebody to agree to, with everything that was rendered.
+    Propose {
+        /// The target's digest.
+        digest: String,
+        /// The release that it would replace.
+        base: Option<u64>,
+    },
+    /// Look at the Environments that this one waits for.
+    CheckDependencies,
     /// Put this agent's name on the open attempt: whoever worked on it before can no longer write its record.
     Claim {
         /// The attempt.
@@ -424,6 +618,8 @@ pub enum Step {
         number: u64,
         /// The next stage.
         stage: Stage,
+        /// The wave that it works on.
+        wave: u16,
     },
     /// Count a try of the current stage.
     CountTry {
@@ -448,6 +644,25 @@ pub enum Step {
     },
     /// Write the memory.
     Remember(Memory),
+    /// Test the deployed release again.
+    Test {
+        /// The deployed release.
+        number: u64,
+    },
+    /// Bring a commit to the next branch.
+    Promote {
+        /// The commit.
+        revision: String,
+        /// The branch.
+        to: String,
+    },
+    /// Take a bad commit back on the branch.
+    Revert {
+        /// The commit.
+        revision: String,
+        /// What it failed by.
+        failure: Failure,
+    },
     /// Compare live with the deployed release.
     CheckDrift {
         /// The deployed release.
@@ -478,10 +693,14 @@ pub enum Why {
     Plan(Failure),
     /// `Manual`: somebody has to say `windlass sync`.
     AwaitingSync(Counts),
+    /// A gate is shut.
+    Gated(Gate, Counts),
     /// Suspended.
     Suspended,
     /// Objects become healthy.
     Health(String),
+    /// Objects go: a sentence on what holds them.
+    Removal(String),
     /// A stage is tried again later.
     Retry(Failure),
     /// The head is known bad; the last good release is held.

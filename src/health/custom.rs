@@ -26,6 +26,9 @@ pub(super) fn conditions(read: &Reader<'_>) -> Health {
     }
 }
 
+/// Reasons of an Environment that waits for a person or a sync window.
+const PATIENT: &[&str] = &["AwaitingApproval", "AwaitingSync", "OutsideWindow", "Suspended"];
+
 /// Our own child: an Environment that a chart of Environments holds.
 pub(super) fn environment(read: &Reader<'_>) -> Health {
     if read.flag("/spec/suspend") {
@@ -36,6 +39,8 @@ pub(super) fn environment(read: &Reader<'_>) -> Health {
     }
     match read.condition("Ready") {
         Some(ready) if ready.status == "True" => Health::healthy(format!("it is ready{}", because(ready.message))),
+        // It waits for a person or a time, as it was told to: nothing of that is the parent's release failing.
+        Some(ready) if PATIENT.contains(&ready.reason) => Health::suspended(format!("it waits{}", because(ready.message))),
         Some(ready) => Health::progressing(ready.reason, format!("it is not ready{}", because(ready.message))),
         None => Health::progressing("NotReady", "it has not said anything yet"),
     }

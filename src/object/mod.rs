@@ -11,7 +11,7 @@ pub mod scope;
 #[cfg(test)]
 mod tests;
 
-pub use order::{install_order, sort_install, sort_uninstall, uninstall_order};
+pub use order::{WAVE, install_order, sort_install, sort_uninstall, sort_waves, sort_waves_back, uninstall_order, wave, wave_ends};
 pub use parse::{ParseError, from_json_value, split_documents};
 
 use serde::{Deserialize, Serialize};

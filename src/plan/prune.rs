@@ -75,7 +75,7 @@ pub(super) fn sentence(kept: &Kept) -> String {
 }
 
 /// Weighs what would be deleted. `total` counts the previous release's objects and the new ones together, each once.
-pub(super) fn guard(pruned: &[Previous], total: usize, limits: &GuardLimits) -> Guard {
+pub fn guard(pruned: &[Previous], total: usize, limits: &GuardLimits) -> Guard {
     let mut reasons = Vec::new();
     let share = (pruned.len() * 100).checked_div(total).unwrap_or(0);
     if total > limits.small && share > usize::from(limits.max_percent) {

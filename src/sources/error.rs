@@ -214,6 +214,24 @@ pub enum SourceError {
         /// The setting, or the way round.
         fix: &'static str,
     },
+    /// The server refused a push, or what was to be pushed cannot be made.
+    #[error("{branch:?} of {url} was not moved: {why}; let the agent's user push to this branch, or take it out of the protected ones")]
+    PushRefused {
+        /// The masked URL.
+        url: String,
+        /// The branch.
+        branch: String,
+        /// The server's words.
+        why: String,
+    },
+    /// Somebody else pushed to the branch at the same time.
+    #[error("{branch:?} of {url} moved while it was pushed to; trying again later")]
+    Raced {
+        /// The masked URL.
+        url: String,
+        /// The branch.
+        branch: String,
+    },
     /// The cache's directory failed (disk full, not writable, damaged twice in a row).
     #[error("the git cache for {url} failed: {why}; check the space and the rights of the agent's cache volume")]
     Cache {
@@ -239,8 +257,8 @@ impl SourceError {
     pub fn class(&self) -> Class {
         use SourceError::*;
         match self {
-            Unreachable { .. } | TimedOut { .. } | Server { .. } | Cache { .. } | Git { .. } => Class::Transient,
-            CredentialsMissing { .. } | CredentialsRefused { .. } | CertificateUntrusted { .. } => Class::Denied,
+            Unreachable { .. } | TimedOut { .. } | Server { .. } | Cache { .. } | Git { .. } | Raced { .. } => Class::Transient,
+            PushRefused { .. } | CredentialsMissing { .. } | CredentialsRefused { .. } | CertificateUntrusted { .. } => Class::Denied,
             HostUnknown { .. } | HostKeyMismatch { .. } => Class::Denied,
             Url { .. } | Spec { .. } | NotGit { .. } | CredentialsInvalid { .. } | RepositoryMissing { .. } => Class::Config,
             BranchMissing { .. } | CommitMissing { .. } | PathMissing { .. } => Class::Config,
@@ -273,6 +291,8 @@ impl SourceError {
             Submodule { cause, .. } => cause.reason(),
             Link { .. } => "SymlinkRefused",
             TooLarge { .. } => "GitTooLarge",
+            PushRefused { .. } => "GitPushRefused",
+            Raced { .. } => "GitPushRaced",
             Cache { .. } => "GitCacheFailed",
             Git { .. } => "GitFailed",
         }

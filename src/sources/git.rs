@@ -17,6 +17,7 @@ mod cache;
 pub mod credentials;
 mod hints;
 mod known_hosts;
+pub mod promote;
 mod remote;
 mod settings;
 mod submodules;

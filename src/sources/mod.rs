@@ -5,6 +5,7 @@ pub mod git;
 
 pub use error::{Class, SourceError};
 pub use git::credentials::Credentials;
+pub use git::promote::{Between, Identity, Moved, Promotion};
 pub use git::tree::TreeLimits;
 pub use git::{CacheLimits, Commit, CommitId, GitCache, GitSpec, History, Snapshot, Want};
 

@@ -9,6 +9,7 @@ use std::{
 };
 use xtask::{
     cluster::{Cluster, Nodes, Options},
+    git_server::GitServer,
     sys::Process,
 };
 
@@ -16,6 +17,7 @@ struct World {
     cluster: Cluster,
     folder: PathBuf,
     agent: Mutex<Option<Process>>,
+    git: Mutex<Option<GitServer>>,
 }
 
 /// One test's view of the world: its namespace.
@@ -31,9 +33,13 @@ fn world() -> &'static World {
         let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/crd.yaml");
         cluster.kubectl(&["apply", "--server-side", "-f", crd.to_str().expect("a plain path")]).expect("the CRD is taken");
         cluster.kubectl(&["wait", "--for=condition=Established", "crd/environments.windlass.dev"]).expect("the CRD is ready");
+        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/chart");
+        let policy = Command::new(env!("CARGO_BIN_EXE_windlass")).args(["template", "windlass"]).arg(&chart)
+            .args(["--show-only", "templates/approvals.yaml"]).output().expect("windlass runs");
+        cluster.apply(&String::from_utf8_lossy(&policy.stdout)).expect("the policy on approvals is taken");
         let folder = cluster.dir().join("e2e");
         std::fs::create_dir_all(&folder).expect("a folder for the tests");
-        let world = World { agent: Mutex::new(None), folder, cluster };
+        let world = World { agent: Mutex::new(None), git: Mutex::new(None), folder, cluster };
         *world.agent.lock().expect("no panic while held") = Some(world.start_agent());
         world
     })
@@ -94,6 +100,58 @@ impl Fixture {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// windlass, however it ends: what it printed and said.
+    pub fn windlass_any(&self, args: &[&str]) -> String {
+        self.windlass_by(self.world.cluster.kubeconfig(), args).1
+    }
+
+    /// windlass, however it ends: whether it was done, and what was said.
+    pub fn windlass_by_admin(&self, args: &[&str]) -> (bool, String) {
+        self.windlass_by(self.world.cluster.kubeconfig(), args)
+    }
+
+    /// windlass as another user: whether it was done, and what was said.
+    pub fn windlass_as(&self, user: &str, args: &[&str]) -> (bool, String) {
+        self.windlass_by(&self.kubeconfig(user), args)
+    }
+
+    fn windlass_by(&self, kubeconfig: &Path, args: &[&str]) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        let output = command.args(args).args(["-n", &self.namespace]).env("KUBECONFIG", kubeconfig).output().expect("windlass runs");
+        told(&output)
+    }
+
+    fn kubeconfig(&self, user: &str) -> PathBuf {
+        self.world.cluster.kubeconfig_for_user(user, None).expect("a kubeconfig")
+    }
+
+    /// kubectl as another user: whether it was done, and what was said.
+    pub fn kubectl_as(&self, user: &str, args: &[&str]) -> (bool, String) {
+        self.kubectl_with(user, args, "")
+    }
+
+    /// The same with text on its standard input.
+    pub fn kubectl_with(&self, user: &str, args: &[&str], input: &str) -> (bool, String) {
+        use std::io::Write as _;
+        let mut command = self.world.cluster.kubectl_command().expect("kubectl is built");
+        command.args(["-n", &self.namespace]).args(args).env("KUBECONFIG", self.kubeconfig(user));
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("kubectl runs");
+        child.stdin.take().expect("it is a pipe").write_all(input.as_bytes()).expect("kubectl reads");
+        told(&child.wait_with_output().expect("kubectl ends"))
+    }
+
+    /// `kubectl edit` as another user, whose editor is sed.
+    pub fn edit_as(&self, user: &str, object: &str, script: &str) -> (bool, String) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let editor = self.world.folder.join(format!("editor-{}", self.namespace));
+        std::fs::write(&editor, format!("#!/bin/sh\nexec sed -i '{script}' \"$1\"\n")).expect("the editor is written");
+        std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).expect("it can be run");
+        let mut command = self.world.cluster.kubectl_command().expect("kubectl is built");
+        command.args(["-n", &self.namespace, "edit", object]).env("KUBECONFIG", self.kubeconfig(user)).env("KUBE_EDITOR", editor);
+        told(&command.output().expect("kubectl runs"))
+    }
+
     /// A field of an object, by JSON path.
     pub fn field(&self, object: &str, path: &str) -> String {
         self.kubectl(&["get", object, "-o", &format!("jsonpath={path}")])
@@ -130,6 +188,11 @@ impl Fixture {
             std::thread::sleep(Duration::from_millis(100));
         }
     }
+}
+
+fn told(output: &std::process::Output) -> (bool, String) {
+    let text = [&output.stdout[..], &output.stderr[..]].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
 /// A condition of an Environment; null where it has none.
@@ -188,6 +251,16 @@ impl Repository {
         format!("file://{}", self.folder.join("bare.git").display())
     }
 
+    /// Its address by smart HTTP, where it can be pushed to.
+    pub fn http(&self) -> String {
+        let world = world();
+        let mut server = world.git.lock().expect("no panic while held");
+        let root = world.folder.join("repositories");
+        let server = server.get_or_insert_with(|| GitServer::start(&root, [127, 0, 0, 1].into()).expect("the git server starts"));
+        self.git(&["--git-dir", "../bare.git", "config", "http.receivepack", "true"]);
+        server.url(&format!("{}/bare.git", self.folder.file_name().and_then(|name| name.to_str()).expect("a plain name")))
+    }
+
     /// The head's commit.
     pub fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
@@ -211,6 +284,11 @@ impl Repository {
         self.commit(&format!("Write {path}"));
     }
 
+    /// Writes a file, to be committed with the next push.
+    pub fn put(&self, path: &str, text: &str) {
+        std::fs::write(self.folder.join("work").join(path), text).expect("the file can be written");
+    }
+
     /// Removes a file, commits and pushes.
     pub fn remove(&self, path: &str) {
         std::fs::remove_file(self.folder.join("work").join(path)).expect("the file is there");
@@ -223,7 +301,8 @@ impl Repository {
         self.git(&["push", "-q", "../bare.git", "develop"]);
     }
 
-    fn git(&self, args: &[&str]) -> String {
+    /// git in the work tree.
+    pub fn git(&self, args: &[&str]) -> String {
         let output = Command::new("git")
             .args(["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"])
             .args(args)

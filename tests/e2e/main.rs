@@ -3,9 +3,13 @@
 
 mod fixture;
 mod faults;
+mod gates;
 mod input;
+mod order;
 mod people;
+mod promotion;
 mod release;
+mod testing;
 
 use std::time::Duration;
 

@@ -94,6 +94,7 @@ fn pure_modules_have_no_clock_environment_file_or_await() {
 fn each_outside_crate_has_one_home() {
     const HOMES: &[(&str, &[&str])] = &[
         ("git2::", &["sources"]),
+        ("croner::", &["app"]),
         ("kube::", &["cluster", "agent", "app", "cli"]),
         ("prometheus::", &["metrics"]),
         ("axum::", &["web"]),

@@ -60,6 +60,7 @@ impl Notes {
 const NOTHING: &str = "refs/windlass/nothing:refs/windlass/nothing";
 const LISTING: &str = "listing the branches of";
 const FETCHING: &str = "fetching from";
+const PUSHING: &str = "pushing to";
 const MAX_SAID: usize = 500;
 
 impl Link<'_> {
@@ -106,6 +107,50 @@ impl Link<'_> {
             true => Failure::Damaged(self.creds.scrub(error.message())),
             false => Failure::Source(translate::source_error(self, &notes, FETCHING, &error)),
         })
+    }
+
+    /// Pushes a reference of ours to a branch, without force.
+    ///
+    /// # Errors
+    /// [`SourceError::Raced`] where the branch moved meanwhile; [`SourceError::PushRefused`] with the server's words.
+    pub fn push(&self, repo: &Repository, from: &str, branch: &str) -> Result<(), SourceError> {
+        let notes = Notes::default();
+        let deadline = Instant::now() + self.limits.fetch_timeout;
+        let (url, to) = (self.url.shown(), branch.to_owned());
+        let done = (|| {
+            let mut remote = repo.remote_anonymous(&self.url.connect())?;
+            let mut callbacks = self.callbacks(&notes, PUSHING, deadline);
+            callbacks.push_update_reference(|_, status| match status {
+                None => Ok(()),
+                Some(why) => Err(notes.stop(self.push_refused(&to, why, &notes))),
+            });
+            let mut options = git2::PushOptions::new();
+            options.remote_callbacks(callbacks).proxy_options(proxy());
+            if let Some(token) = &self.creds.bearer {
+                options.follow_redirects(RemoteRedirect::None);
+                options.custom_headers(&[&format!("Authorization: Bearer {}", token.expose())]);
+            }
+            remote.push(&[format!("{from}:refs/heads/{branch}")], Some(&mut options))
+        })();
+        done.map_err(|error: git2::Error| {
+            let known = notes.error.borrow().is_some();
+            match error.code() {
+                git2::ErrorCode::NotFastForward if !known => SourceError::Raced { url, branch: branch.to_owned() },
+                _ => translate::source_error(self, &notes, PUSHING, &error),
+            }
+        })
+    }
+
+    /// What the server's word against a push means. The words are git's own (`builtin/receive-pack.c`).
+    fn push_refused(&self, branch: &str, why: &str, notes: &Notes) -> SourceError {
+        let (url, branch) = (self.url.shown(), branch.to_owned());
+        if ["failed to update ref", "fetch first", "non-fast-forward", "cannot lock ref", "stale info"].iter().any(|word| why.contains(word)) {
+            return SourceError::Raced { url, branch };
+        }
+        let said = notes.said.borrow();
+        let said = self.creds.scrub(said.trim());
+        let why = if said.is_empty() { why.to_owned() } else { format!("{why} ({said})") };
+        SourceError::PushRefused { url, branch, why }
     }
 
     fn with_options<T>(

@@ -3,6 +3,7 @@
 mod cache;
 mod follow;
 mod http;
+mod promote;
 mod repos;
 mod server;
 mod ssh;

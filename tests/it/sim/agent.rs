@@ -65,6 +65,7 @@ impl Agent {
         let mut facts = self.facts.clone();
         let mut record = self.record.clone();
         let now = world.now;
+        let mut window = world.window();
         match world.plant {
             Some(Plant::IgnoresSuspend) => policy.suspended = false,
             Some(Plant::IgnoresManual) => policy.manual = false,
@@ -89,15 +90,39 @@ impl Agent {
             Some(Plant::IgnoresBackoff) => {
                 if let Some(record) = &mut record {
                     record.memory.setbacks = 0;
-                    for entry in &mut record.entries {
+                    for entry in record.entries.iter_mut().filter(|entry| entry.phase == Phase::Failed) {
                         entry.modified -= 600_000;
                     }
                 }
             }
+            Some(Plant::IgnoresWindows) => window = Window::Open,
+            Some(Plant::IgnoresDependencies) => policy.depends = false,
+            Some(Plant::IgnoresApproval) => policy.approval = false,
+            Some(Plant::IgnoresPruneGuard) => facts.plan.iter_mut().for_each(|plan| plan.guard.clear()),
+            Some(Plant::TakesAnyApproval) => {
+                if let (Some(approved), Some(Proposal { result: Ok(digest), .. })) = (&mut policy.approved, &facts.proposal) {
+                    approved.digest.clone_from(digest);
+                }
+            }
+            Some(Plant::ApprovalsNeverExpire) => policy.approval_expires = Millis::MAX,
+            Some(Plant::HurriesWaves) => {
+                let last = record.as_ref().and_then(|record| record.last()).and_then(|last| last.mark.as_ref());
+                if last.is_some_and(|mark| mark.stage == Stage::Health && !mark.waves.last()) && facts.health.is_some() {
+                    facts.health = Some(HealthFact::Ready);
+                }
+            }
+            Some(Plant::PromotesAtOnce) => policy.promote.iter_mut().for_each(|promote| promote.after = 0),
+            Some(Plant::NeverPromotes) => policy.promote = None,
+            Some(Plant::RevertsAgainAndAgain) => {
+                if let Some(record) = &mut record {
+                    record.memory.reverted = None;
+                }
+            }
+            Some(Plant::TestsTooOften) => facts.tested -= 540_000,
             Some(Plant::LetsGoEarly) if policy.deleting => return Decision::Do(Step::Release),
             _ => {}
         }
-        decide(&View { now, policy: &policy, record: record.as_ref(), facts: &facts })
+        decide(&View { now, policy: &policy, record: record.as_ref(), facts: &facts, window })
     }
 
     pub fn perform(&mut self, step: Step, world: &mut World, off: &BTreeSet<Check>) {
@@ -113,11 +138,18 @@ impl Agent {
         }
         self.in_flight = None;
         match step {
-            Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::Observe { .. } | Step::CheckDrift { .. } => {
+            Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::Observe { .. } | Step::CheckDependencies | Step::CheckDrift { .. } => {
                 self.learn(step, world);
             }
+            Step::Propose { digest, base } => self.propose(digest, base, world),
             Step::Run { number, stage } => self.run(number, stage, world),
             Step::Repair { number } => self.repair(number, world, off),
+            Step::Promote { revision, .. } => self.push(revision, world, true),
+            Step::Revert { revision, .. } => self.push(revision, world, false),
+            Step::Test { .. } => {
+                world.tests += 1;
+                self.facts.tested = world.now;
+            }
             step => self.write(step, world),
         }
     }
@@ -125,13 +157,14 @@ impl Agent {
     /// Steps that write the record or the memory.
     pub fn write(&mut self, step: Step, world: &mut World) {
         let result = match step {
-            Step::Open { number, op, revision, digest } => self.open(number, op, revision, digest, world),
+            Step::Open { number, op, revision, digest, approved } => self.open(number, op, revision, digest, approved, world),
             Step::Claim { number } => {
                 let holder = self.id.to_string();
                 self.amend(number, world, |mark, _| mark.holder = holder)
             }
-            Step::Advance { number, stage } => self.amend(number, world, |mark, now| {
-                *mark = Mark { stage, since: now, tries: 0, not_before: 0, failure: None, ..mark.clone() };
+            Step::Advance { number, stage, wave } => self.amend(number, world, |mark, now| {
+                let waves = Waves { at: wave, ..mark.waves };
+                *mark = Mark { stage, waves, since: now, tries: 0, not_before: 0, failure: None, ..mark.clone() };
             }),
             Step::CountTry { number, not_before, failure } => self.amend(number, world, |mark, _| {
                 *mark = Mark { tries: mark.tries + 1, not_before, failure: Some(failure), ..mark.clone() };
@@ -150,6 +183,7 @@ impl Agent {
             Err(Halt::Crash) => self.die(world.now + 1_000),
             Err(Halt::Failed | Halt::Conflict) => {
                 self.record = None;
+                self.facts.health = None;
                 world.now += 100;
             }
         }
@@ -176,14 +210,23 @@ impl Agent {
                     _ => Ok(format!("d-{revision}")),
                 };
                 self.facts.target = Some(Target { revision, digest, next: world.now + 10_000 });
+                self.facts.proposal = None;
             }
             Step::Plan { digest } => {
                 let result = if broken { Err(trouble()) } else { Ok(Counts::default()) };
-                self.facts.plan = Some(PlanFact { digest, result, next: world.now + 10_000 });
+                let base = self.record.as_ref().and_then(|record| record.deployed()).map(|entry| entry.number);
+                let guard = if world.guarded(&digest, base) { vec!["PersistentVolumeClaim data would be deleted".into()] } else { Vec::new() };
+                self.facts.plan = Some(PlanFact { digest, base, result, guard, next: world.now + 10_000 });
             }
             Step::Observe { number } => {
                 let content = world.records.get(&number).map(|stored| stored.content.clone()).unwrap_or_default();
+                let removes = world.records.get(&number).and_then(|stored| stored.entry.mark.as_ref());
+                let removes = removes.is_some_and(|mark| matches!(mark.op, Op::Uninstall { .. }));
                 let fact = match world.quality(&content) {
+                    _ if removes && (world.live.content.is_some() || world.now < world.live.ready_at) => {
+                        HealthFact::Progressing("a finalizer holds it".into())
+                    }
+                    _ if removes => HealthFact::Ready,
                     Quality::Crashes if world.now >= world.live.ready_at => {
                         HealthFact::Failed(Failure::new(Class::Unhealthy, "CrashLoopBackOff", "it crashes"))
                     }
@@ -192,6 +235,13 @@ impl Agent {
                     _ => HealthFact::Ready,
                 };
                 self.facts.health = Some(fact);
+            }
+            Step::CheckDependencies => {
+                self.facts.dependencies = Some(match (broken, world.dependency) {
+                    (true, _) => Dependencies::Unknown(trouble(), world.now + 5_000),
+                    (false, true) => Dependencies::Met,
+                    (false, false) => Dependencies::Unmet(vec!["db is not Ready".into()]),
+                });
             }
             Step::CheckDrift { number } => {
                 let content = world.records.get(&number).map(|stored| stored.content.clone());
@@ -205,6 +255,42 @@ impl Agent {
             }
             _ => {}
         }
+    }
+
+    /// Brings a commit to the next branch, or takes it back on its own.
+    fn push(&mut self, revision: String, world: &mut World, promotes: bool) {
+        let told = revision.clone();
+        let result = world.request(|world| {
+            world.stamp();
+            if promotes { world.promote(&told) } else { world.revert(&told) }
+            Ok(())
+        });
+        let result = match result {
+            Ok(()) => Ok(()),
+            Err(Halt::Crash) => return self.die(world.now + 1_000),
+            Err(_) => Err(Failure::new(Class::Transient, "GitUnreachable", "connection reset")),
+        };
+        let fact = Some(PushFact { revision, result, next: world.now + 30_000 });
+        if promotes { self.facts.promotion = fact } else { self.facts.reverted = fact }
+    }
+
+    /// Lays the plan down, unless that very plan is laid down already.
+    fn propose(&mut self, content: String, base: Option<u64>, world: &mut World) {
+        let told = (content.clone(), base);
+        let result = world.request(|world| {
+            if !matches!(&world.kept, Some((of, _)) if *of == told) {
+                let stamp = world.stamp();
+                world.kept = Some((told, format!("plan-{stamp}")));
+                world.plans.extend(world.kept.clone());
+            }
+            Ok(world.kept.as_ref().map(|(_, digest)| digest.clone()).unwrap_or_default())
+        });
+        let result = match result {
+            Ok(digest) => Ok(digest),
+            Err(Halt::Crash) => return self.die(world.now + 1_000),
+            Err(_) => Err(Failure::new(Class::Transient, "Unreachable", "connection reset")),
+        };
+        self.facts.proposal = Some(Proposal { content, base, result, next: world.now + 2_000 });
     }
 
     fn run(&mut self, number: u64, stage: Stage, world: &mut World) {
@@ -221,11 +307,15 @@ impl Agent {
         let result = world.request(|world| {
             world.writes += 1;
             match (stage, mark.op) {
-                (Stage::Apply, Op::Uninstall { .. }) => world.live = Live::default(),
+                (Stage::Apply, Op::Uninstall { .. }) => {
+                    let ready_at = world.now + world.pick(5_000) as i64;
+                    world.live = Live { ready_at, ..Live::default() };
+                }
                 (Stage::Apply, _) if matches!(quality, Quality::Invalid | Quality::Denied) => world.live.partial = true,
                 (Stage::Apply, _) => {
                     let ready_at = world.now + 200 + world.pick(20_000) as i64;
-                    world.live = Live { content: Some(stored.content.clone()), ready_at, ..Live::default() };
+                    world.wave(&stored.content, mark.waves);
+                    world.live = Live { content: Some(stored.content.clone()), ready_at, waves: mark.waves.at + 1, ..Live::default() };
                 }
                 _ => {}
             }
@@ -251,7 +341,7 @@ impl Agent {
             }
             Ok(()) => Ok(()),
         };
-        self.facts.outcome = Some(Outcome { number, stage, result: outcome });
+        self.facts.outcome = Some(Outcome { number, stage, wave: mark.waves.at, result: outcome });
     }
 
     fn repair(&mut self, number: u64, world: &mut World, off: &BTreeSet<Check>) {
@@ -277,13 +367,22 @@ impl Agent {
         }
     }
 
-    fn open(&mut self, number: u64, op: Op, revision: String, digest: String, world: &mut World) -> Result<(), Halt> {
-        let of = revision.clone();
+    fn open(
+        &mut self,
+        number: u64,
+        op: Op,
+        revision: String,
+        digest: String,
+        approved: Option<Approved>,
+        world: &mut World,
+    ) -> Result<(), Halt> {
+        let (of, made_from, agreed) = (revision.clone(), digest.clone(), approved.clone());
         let mark = Mark {
             op,
             revision,
             digest: digest.clone(),
             stage: Stage::PreHooks,
+            waves: Waves { at: 0, of: World::waves(&content_of(op, &digest, world)) },
             since: world.now,
             opened: world.now,
             tries: 0,
@@ -291,13 +390,14 @@ impl Agent {
             failure: None,
             good: false,
             holder: self.id.to_string(),
+            approved,
         };
         if let Op::Uninstall { .. } = op {
             self.replace(number, world, |entry| {
                 entry.phase = Phase::Open;
                 entry.mark = Some(mark);
             })?;
-            world.opened(op, &of);
+            world.opened(op, &of, &made_from, agreed.as_ref());
             return Ok(());
         }
         let content = match op {
@@ -318,7 +418,7 @@ impl Agent {
                 false => number,
             };
             let version = world.stamp();
-            world.opened(op, &of);
+            world.opened(op, &of, &made_from, agreed.as_ref());
             world.records.insert(number, Stored { entry: Entry { number, ..made }, version, content });
             Ok(version)
         })?;
@@ -440,8 +540,19 @@ impl Agent {
             Ok(())
         })?;
         if let Some(record) = &mut self.record {
+            if record.memory.reverted != memory.reverted {
+                self.facts.head = None;
+            }
             record.memory = memory;
         }
         Ok(())
+    }
+}
+
+/// What a release of this operation holds.
+fn content_of(op: Op, digest: &str, world: &World) -> String {
+    match op {
+        Op::Rollback { to, .. } => world.records.get(&to).map(|stored| stored.content.clone()).unwrap_or_default(),
+        _ => digest.to_owned(),
     }
 }

@@ -33,11 +33,25 @@ pub enum Check {
     Livelock,
     /// When all is calm, nothing is written any more.
     Idle,
+    /// Nothing is installed or upgraded outside of the sync windows.
+    Windows,
+    /// Nothing is installed or upgraded while an Environment that it waits for is not ready.
+    Dependencies,
+    /// What needs an approval is opened only with one of that very plan that has not expired.
+    Approved,
+    /// A wave is applied when the ones before it are healthy.
+    Waves,
+    /// The deployed release is tested again no more often than it is said.
+    Tests,
+    /// What was good for as long as was asked is promoted in the end, and nothing else ever.
+    Promoted,
+    /// Commits are taken back a bounded number of times: no more than people pushed, and one.
+    Reverts,
 }
 
 impl Check {
     /// All of them.
-    pub const ALL: [Check; 15] = [
+    pub const ALL: [Check; 22] = [
         Check::OneOpen,
         Check::Suspended,
         Check::Manual,
@@ -53,5 +67,12 @@ impl Check {
         Check::Growth,
         Check::Livelock,
         Check::Idle,
+        Check::Windows,
+        Check::Dependencies,
+        Check::Approved,
+        Check::Waves,
+        Check::Tests,
+        Check::Promoted,
+        Check::Reverts,
     ];
 }

@@ -38,8 +38,10 @@ pub struct Live {
     /// An apply was cut off.
     pub partial: bool,
     pub drift: bool,
-    /// When what was applied becomes healthy.
+    /// When what was applied becomes healthy, or when what was deleted is gone.
     pub ready_at: Millis,
+    /// How many waves are applied.
+    pub waves: u16,
 }
 
 /// Why an agent's step ended early.
@@ -56,6 +58,8 @@ const WILD: Millis = 40 * 60_000;
 const CALM: Millis = 45 * 60_000;
 /// How many steps may follow one another without a wait.
 const MAX_STEPS: u32 = 400;
+/// How long a revision has to be good before it is promoted.
+const AFTER: Millis = 5 * 60_000;
 /// How many records the agent keeps.
 pub const HISTORY: usize = 5;
 
@@ -70,6 +74,20 @@ pub struct World {
     pub records: BTreeMap<u64, Stored>,
     pub memory: Memory,
     pub live: Live,
+    /// The plan laid down for approval: what it was made from, and its digest.
+    pub kept: Option<((String, Option<u64>), String)>,
+    /// All that were ever laid down.
+    pub plans: Vec<((String, Option<u64>), String)>,
+    /// The digests that somebody agreed to.
+    agreed: BTreeSet<String>,
+    /// What a write gave away.
+    suspect: Option<(Check, String)>,
+    /// Whether the Environment is ready that this one waits for.
+    pub dependency: bool,
+    /// Whether there are sync windows: open for the first ten minutes of each half hour.
+    windows: bool,
+    /// In the end somebody agrees to whatever waits.
+    patient: bool,
     pub released: bool,
     version: u64,
     /// Probability of a fault at each request, in thousandths; 0 when calm.
@@ -81,6 +99,14 @@ pub struct World {
     retries: u32,
     /// Writes of records and memory, applies and repairs.
     pub writes: u64,
+    /// Revisions that were brought to the next branch.
+    promoted: BTreeSet<String>,
+    /// How many commits were taken back.
+    reverts: u32,
+    /// How many commits people pushed.
+    pushes: u32,
+    /// How often the deployed release was tested again.
+    pub tests: u32,
     pub finding: Option<Finding>,
     tokens: u32,
 }
@@ -97,6 +123,13 @@ impl World {
             records: BTreeMap::new(),
             memory: Memory::default(),
             live: Live::default(),
+            kept: None,
+            plans: Vec::new(),
+            agreed: BTreeSet::new(),
+            suspect: None,
+            dependency: true,
+            windows: false,
+            patient: false,
             released: false,
             version: 0,
             faults: 0,
@@ -105,6 +138,10 @@ impl World {
             excuses: 0,
             retries: 0,
             writes: 0,
+            promoted: BTreeSet::new(),
+            reverts: 0,
+            pushes: 0,
+            tests: 0,
             finding: None,
             tokens: 0,
         };
@@ -115,13 +152,23 @@ impl World {
             rollback: world.pick(8) != 0,
             keep_failed_install: world.pick(4) == 0,
             tests: true,
+            tests_report: world.pick(8) == 0,
+            tests_on_rollback: world.pick(4) == 0,
+            tests_every: (world.pick(3) == 0).then_some(600_000),
+            revert: world.pick(4) == 0,
+            promote: (world.pick(3) == 0).then(|| PromotePolicy { to: "next".into(), after: AFTER, by_hand: false }),
             retry_limit: 3,
             backoff: 1_000 + world.pick(5_000) as i64,
             interval: 30_000 + world.pick(90_000) as i64,
             timeout: 120_000,
             health_timeout: 60_000,
+            depends: world.pick(6) == 0,
+            approval: world.pick(6) == 0,
+            approval_expires: 120_000,
             ..Policy::default()
         };
+        world.windows = world.pick(6) == 0;
+        world.dependency = world.pick(3) != 0;
         world.push();
         world
     }
@@ -166,9 +213,89 @@ impl World {
             5 => Quality::Denied,
             _ => Quality::Good,
         };
+        self.pushes += 1;
+        self.add(quality);
+    }
+
+    fn add(&mut self, quality: Quality) {
         let name = format!("r{}", self.branch.len());
         self.say(|| format!("git: {name} is {quality:?}"));
         self.branch.push((name, quality));
+        self.excuses += 3;
+    }
+
+    /// Whether a sync may begin now.
+    pub fn window(&self) -> Window {
+        self.window_at(self.now)
+    }
+
+    fn window_at(&self, now: Millis) -> Window {
+        const EVERY: Millis = 30 * 60_000;
+        const OPEN: Millis = 10 * 60_000;
+        match now % EVERY < OPEN {
+            _ if !self.windows => Window::Open,
+            true => Window::Open,
+            false => Window::Closed { opens: Some(now - now % EVERY + EVERY) },
+        }
+    }
+
+    /// How many waves a release of this content has: every third revision has three.
+    pub fn waves(content: &str) -> u16 {
+        match content.trim_start_matches("d-r").parse::<u64>() {
+            Ok(number) if number.is_multiple_of(3) => 3,
+            _ => 1,
+        }
+    }
+
+    /// A wave is applied: the ones before it are, and are healthy.
+    pub fn wave(&mut self, content: &str, waves: Waves) {
+        let same = self.live.content.as_deref() == Some(content);
+        let before = same && self.live.waves >= waves.at && (self.live.waves > waves.at || self.now >= self.live.ready_at);
+        if waves.at > 0 && !before {
+            self.suspect = Some((Check::Waves, format!("wave {} of {content} is applied onto {:?}", waves.at, self.live)));
+        }
+    }
+
+    /// A commit reaches the next branch: it runs here, and has been good for as long as was asked.
+    pub fn promote(&mut self, revision: &str) {
+        let deployed = self.records.values().next_back().filter(|stored| stored.entry.phase == Phase::Deployed);
+        let good = deployed.is_some_and(|stored| {
+            let mark = stored.entry.mark.as_ref();
+            mark.is_some_and(|mark| mark.good && mark.digest == format!("d-{revision}")) && self.now - stored.entry.modified >= AFTER
+        });
+        if !good || self.bad(revision) {
+            self.suspect = Some((Check::Promoted, format!("{revision} is promoted, and it was not good for long enough")));
+        }
+        self.promoted.insert(revision.to_owned());
+    }
+
+    /// A commit is taken back: the branch gets a commit like the one before it.
+    pub fn revert(&mut self, revision: &str) {
+        let Some(at) = self.branch.iter().position(|(name, _)| name == revision) else { return };
+        if at + 1 != self.branch.len() {
+            return;
+        }
+        let quality = at.checked_sub(1).map_or(Quality::Good, |before| self.branch[before].1);
+        self.reverts += 1;
+        if self.reverts > 1 + self.pushes {
+            self.suspect = Some((Check::Reverts, format!("{} commits were taken back, and {} pushed", self.reverts, self.pushes)));
+        }
+        self.add(quality);
+    }
+
+    /// Whether this revision would delete what nobody deletes unasked: every fifth.
+    pub fn guarded(&self, content: &str, base: Option<u64>) -> bool {
+        let number = content.trim_start_matches("d-r").parse::<u64>();
+        base.is_some() && number.is_ok_and(|number| number > 0 && number.is_multiple_of(5))
+    }
+
+    /// Somebody agrees to the plan that waits; now and then the annotation names an old one.
+    fn approve(&mut self) {
+        let Some((_, digest)) = &self.kept else { return };
+        let digest = digest.clone();
+        self.say(|| format!("somebody approves {digest}"));
+        self.agreed.insert(digest.clone());
+        self.policy.approved = Some(Approved { digest, by: "ada".into(), at: self.now });
         self.excuses += 3;
     }
 
@@ -194,7 +321,7 @@ impl World {
 
     /// What people do to it, now and then.
     fn meddle(&mut self, agents: &mut [Agent]) {
-        match self.pick(14) {
+        match self.pick(17) {
             0..=3 => {
                 self.push();
                 agents.iter_mut().for_each(|agent| agent.facts.head = None);
@@ -240,6 +367,12 @@ impl World {
                 self.say(|| format!("agent {agent} is killed"));
                 agents[agent].die(self.now + 500);
             }
+            13 => {
+                self.dependency = !self.dependency;
+                self.say(|| "the other Environment changes".into());
+                agents.iter_mut().for_each(|agent| agent.facts.dependencies = None);
+            }
+            14 | 15 => self.approve(),
             _ => {
                 let agent = self.pick(agents.len() as u64) as usize;
                 agents[agent].stopped_until = self.now + 5_000 + self.pick(40_000) as i64;
@@ -296,7 +429,7 @@ impl World {
                 next_meddling = self.now + 1_000 + self.pick(240_000) as i64;
             }
             if calm && quiet_writes.is_none() && self.now >= start + WILD + CALM - 600_000 {
-                quiet_writes = Some(self.writes);
+                quiet_writes = Some((self.writes, self.tests));
             }
             self.turn(&mut agents, if calm { i64::MAX } else { next_meddling }, off);
             self.check(off);
@@ -331,6 +464,11 @@ impl World {
         match agent.decide(self) {
             Decision::Wait { why, until } => {
                 agent.steps = 0;
+                if self.patient && matches!(why, Why::Gated(Gate::Approval { .. }, _)) {
+                    self.approve();
+                    self.now += 1;
+                    return;
+                }
                 let until = until.unwrap_or(self.now + 3_600_000).max(self.now + 1);
                 let look = if matches!(why, Why::Health(_)) { self.now + 3_000 } else { until };
                 self.say(|| format!("waits: {why:?}"));
@@ -376,6 +514,9 @@ impl World {
         self.say(|| "calm".into());
         self.faults = 0;
         self.policy.suspended = false;
+        self.dependency = true;
+        self.policy.approval_expires = 3_600_000;
+        self.patient = true;
         if self.policy.manual {
             self.policy.sync = Some(self.token("sync"));
         }
@@ -400,6 +541,9 @@ impl World {
         if self.policy.manual && matches!(op, Op::Install | Op::Upgrade) && !asked {
             self.fail(off, Check::Manual, format!("{step:?} though nobody asked"));
         }
+        if matches!(op, Op::Install | Op::Upgrade) {
+            self.check_gates(step, off);
+        }
         if let Some(hold) = &self.memory.hold
             && hold.head == self.head().0
             && matches!(op, Op::Install | Op::Upgrade)
@@ -409,19 +553,64 @@ impl World {
         }
     }
 
+    fn check_gates(&mut self, step: &Step, off: &BTreeSet<Check>) {
+        let Step::Open { approved, .. } = step else { return };
+        // The clock ran on a little since the decision.
+        const MOMENT: Millis = 60;
+        if self.window_at(self.now - MOMENT) != Window::Open && self.window() != Window::Open {
+            self.fail(off, Check::Windows, format!("{step:?} outside of the windows"));
+        }
+        if self.policy.depends && !self.dependency {
+            self.fail(off, Check::Dependencies, format!("{step:?} though the other Environment is not ready"));
+        }
+        if let Some(approved) = approved
+            && self.now - MOMENT >= approved.at + self.policy.approval_expires
+        {
+            self.fail(off, Check::Approved, format!("{step:?} though the approval has expired"));
+        }
+    }
+
+    /// An install or upgrade was recorded: what needed somebody's approval has one, of this very plan.
+    fn opened_agreed(&mut self, digest: &str, approved: Option<&Approved>) {
+        let base = self.deployed();
+        if !(self.policy.approval || self.guarded(digest, base)) {
+            return;
+        }
+        let plan = (digest.to_owned(), base);
+        let good = approved.is_some_and(|approved| {
+            self.agreed.contains(&approved.digest) && self.plans.iter().any(|(of, digest)| *of == plan && *digest == approved.digest)
+        });
+        if !good {
+            self.suspect = Some((Check::Approved, format!("{plan:?} was opened with {approved:?}, which is no approval of it")));
+        }
+        self.kept = None;
+    }
+
+    /// The release that runs.
+    pub fn deployed(&self) -> Option<u64> {
+        self.records.values().rev().find(|stored| stored.entry.phase == Phase::Deployed).map(|stored| stored.entry.number)
+    }
+
     /// An attempt was recorded.
-    pub fn opened(&mut self, op: Op, revision: &str) {
+    pub fn opened(&mut self, op: Op, revision: &str, digest: &str, approved: Option<&Approved>) {
         self.opens.push(self.now);
+        if matches!(op, Op::Install | Op::Upgrade) {
+            self.opened_agreed(digest, approved);
+        }
         if matches!(op, Op::Install | Op::Upgrade) && self.bad(revision) {
             *self.bad_opens.entry(revision.to_owned()).or_default() += 1;
         }
     }
 
     fn bad(&self, revision: &str) -> bool {
-        matches!(self.quality(revision), Quality::Crashes | Quality::Hangs | Quality::FailsTests | Quality::Invalid)
+        let quality = self.quality(revision);
+        matches!(quality, Quality::Crashes | Quality::Hangs | Quality::Invalid) || quality == Quality::FailsTests && !self.policy.tests_report
     }
 
     fn check(&mut self, off: &BTreeSet<Check>) {
+        if let Some((check, what)) = self.suspect.take() {
+            self.fail(off, check, what);
+        }
         let open: Vec<u64> = self.records.values().filter(|r| r.entry.phase == Phase::Open).map(|r| r.entry.number).collect();
         if open.len() > 1 {
             self.fail(off, Check::OneOpen, format!("releases {open:?} are open at once"));
@@ -455,7 +644,7 @@ impl World {
         }
     }
 
-    fn check_end(&mut self, off: &BTreeSet<Check>, quiet: Option<u64>) {
+    fn check_end(&mut self, off: &BTreeSet<Check>, quiet: Option<(u64, u32)>) {
         if self.policy.deleting {
             if !self.released {
                 self.fail(off, Check::Removed, "the deleted Environment was never let go".into());
@@ -466,7 +655,12 @@ impl World {
             return;
         }
         // What is not allowed is tried again for ever, seldom.
-        if let Some(before) = quiet
+        if let Some((_, before)) = quiet
+            && self.tests - before > 2
+        {
+            self.fail(off, Check::Tests, format!("tested {} times again within ten minutes", self.tests - before));
+        }
+        if let Some((before, _)) = quiet
             && before != self.writes
             && self.branch.iter().all(|(_, quality)| *quality != Quality::Denied)
         {
@@ -476,6 +670,11 @@ impl World {
             self.fail(off, Check::DriftRepaired, "drift was never repaired".into());
         }
         self.check_converged(off);
+        let (head, quality) = self.head();
+        let there = self.live.content.as_deref() == Some(&format!("d-{head}")) && self.settled_good() && self.memory.hold.is_none() && !self.live.drift;
+        if self.policy.promote.is_some() && quality == Quality::Good && there && !self.promoted.contains(&head) {
+            self.fail(off, Check::Promoted, format!("{head} has been good for long, and was never promoted"));
+        }
     }
 
     /// Whether the newest record is deployed: only then is there something to compare live with.
@@ -489,7 +688,8 @@ impl World {
         if self.memory.hold.is_some() || self.live.partial && !self.policy.rollback {
             return;
         }
-        if quality == Quality::Good {
+        let fine = |quality| quality == Quality::Good || quality == Quality::FailsTests && self.policy.tests_report;
+        if fine(quality) {
             if live != Some(format!("d-{head}")) || self.live.partial {
                 // A rollback that failed holds still until the branch moves.
                 self.fail(off, Check::Converged, format!("{live:?} runs, and the head is {head}, which is good"));
@@ -498,7 +698,7 @@ impl World {
         }
         let good = match live.as_deref() {
             None => self.records.values().all(|stored| stored.entry.phase != Phase::Deployed),
-            Some(content) => content.starts_with("helm-") || self.quality(content) == Quality::Good,
+            Some(content) => content.starts_with("helm-") || fine(self.quality(content)),
         };
         if self.policy.rollback && !self.policy.keep_failed_install && !good {
             self.fail(off, Check::Converged, format!("{live:?} runs, which is bad"));

@@ -1,0 +1,87 @@
+//! What proved good here goes on to the next branch; what proved bad is taken back on its own, where that is asked for.
+
+use super::{Driver, Keeper, drive::now, learn::source_failure, planning, status::short, target};
+use crate::{
+    decide::{Class, Failure, Millis, PushFact},
+    sources::{CommitId, Identity, Moved, Promotion},
+};
+
+/// The shortest pause before a promotion that failed is tried again.
+const PAUSE: Millis = 30_000;
+
+impl<K: Keeper> Driver<K> {
+    pub(super) async fn promote(&mut self, revision: String, to: String) {
+        let result = self.bring(&revision, &to).await;
+        let shown = short(&revision);
+        match &result {
+            Ok(text) => {
+                tracing::info!(environment = self.app.id(), revision = shown, to, reason = "Promoted", "{text}");
+                self.events.normal("Promoted", text).await;
+            }
+            Err(failure) => {
+                let text = format!("promoting {shown} to {to}: {}", failure.message);
+                tracing::warn!(environment = self.app.id(), revision = shown, to, reason = failure.reason, "{text}");
+                self.events.warn(&failure.reason, &text).await;
+            }
+        }
+        let next = now() + self.policy.interval.max(PAUSE);
+        self.facts.promotion = Some(PushFact { revision, result: result.map(drop), next });
+    }
+
+    /// Takes the bad commit back on the branch, as `git revert` does.
+    pub(super) async fn revert(&mut self, revision: String, failure: Failure) {
+        let why = format!("Its release failed in the Environment {} and was rolled back ({}).", self.app.id(), failure.reason);
+        let result = self.take_back(&revision, why).await;
+        let (shown, branch) = (short(&revision), self.app.spec.source.git.branch.clone());
+        match &result {
+            Ok(text) => {
+                tracing::info!(environment = self.app.id(), revision = shown, branch, reason = "Reverted", "{text}");
+                self.events.normal("Reverted", text).await;
+            }
+            Err(failure) => {
+                let text = format!("taking {shown} back on {branch}: {}", failure.message);
+                tracing::warn!(environment = self.app.id(), revision = shown, branch, reason = failure.reason, "{text}");
+                self.events.warn(&failure.reason, &text).await;
+            }
+        }
+        let next = now() + self.policy.interval.max(PAUSE);
+        self.facts.reverted = Some(PushFact { revision, result: result.map(drop), next });
+    }
+
+    async fn take_back(&self, revision: &str, why: String) -> Result<String, Failure> {
+        let commit: CommitId = revision.parse().map_err(|error| source_failure(&error))?;
+        let creds = planning::credentials(&self.shared, &self.app).await?;
+        let (spec, git) = (target::git_spec(&self.app), self.shared.git.clone());
+        let (shown, branch) = (short(revision), spec.branch.clone());
+        let moved = tokio::task::spawn_blocking(move || git.revert(&spec, &creds, &commit, &Identity::default(), &why)).await;
+        match moved {
+            Ok(Ok(Moved::Committed(made))) => Ok(format!("{shown} was taken back on {branch} by {}", short(&made.to_string()))),
+            Ok(Ok(_)) => Ok(format!("{branch} no longer has {shown}")),
+            Ok(Err(error)) => Err(source_failure(&error)),
+            Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("pushing: {panic}"))),
+        }
+    }
+
+    async fn bring(&self, revision: &str, to: &str) -> Result<String, Failure> {
+        let commit: CommitId = revision.parse().map_err(|error| source_failure(&error))?;
+        let creds = planning::credentials(&self.shared, &self.app).await?;
+        let (spec, git) = (target::git_spec(&self.app), self.shared.git.clone());
+        let shown = short(revision);
+        let from = spec.branch.clone();
+        let promotion = Promotion {
+            commit,
+            to: to.to_owned(),
+            keep: self.app.spec.promote.iter().flat_map(|promote| promote.keep.clone()).collect(),
+            identity: Identity::default(),
+            message: format!("Promote {from} to {to}\n\n{shown} was live, healthy and tested in the Environment {}.\n", self.app.id()),
+        };
+        let moved = tokio::task::spawn_blocking(move || git.promote(&spec, &creds, &promotion)).await;
+        match moved {
+            Ok(Ok(Moved::Already)) => Ok(format!("{to} has {shown} already")),
+            Ok(Ok(Moved::FastForward(_))) => Ok(format!("{to} is at {shown} now")),
+            Ok(Ok(Moved::Committed(commit))) => Ok(format!("{to} is at {} now, which brings {shown}", short(&commit.to_string()))),
+            Ok(Err(error)) => Err(source_failure(&error)),
+            Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("pushing: {panic}"))),
+        }
+    }
+}
