@@ -19,7 +19,7 @@ pub struct Part {
 
 /// All parts, in the order in which they run: the quick ones first.
 pub const PARTS: &[Part] = &[
-    Part { name: "lint", about: "clippy with warnings as errors, for both feature sets", run: lint },
+    Part { name: "lint", about: "clippy with warnings as errors, for both feature sets; licences and sources of the dependencies", run: lint },
     Part { name: "unit", about: "unit tests of the library", run: unit },
     Part { name: "cases", about: "tests against real counterparts and goldens made by helm, Go and Prometheus; the architecture rules", run: cases },
     Part { name: "corpus", about: "helm's output for hundreds of public charts and thousands of templates, where ../shared holds them", run: corpus },
@@ -27,7 +27,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "cluster", about: "the main job on a real API server with fake nodes", run: cluster },
     Part { name: "faults", about: "kill -9 after each write, two leaders, a proxy that refuses and lies, an API server that goes away (--all: every case)", run: faults },
     Part { name: "load", about: "many Environments at once: time, CPU, memory and requests, printed (--all: 200 of them)", run: load },
-    Part { name: "node", about: "real containers on this machine, requests to them meanwhile (needs root)", run: node },
+    Part { name: "node", about: "real containers on this machine, requests to them meanwhile; the agent's image updating itself (needs root)", run: node },
 ];
 
 /// Whether parts that have a spread of cases run all of them.
@@ -119,7 +119,10 @@ fn run_command(command: &mut Command) -> Result<()> {
 
 fn lint() -> Result<()> {
     cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    cargo(&["clippy", "--quiet", "--no-default-features", "--lib", "--bins", "--", "-D", "warnings"])
+    cargo(&["clippy", "--quiet", "--no-default-features", "--lib", "--bins", "--", "-D", "warnings"])?;
+    // Advisories need their database from the network: `cargo deny check advisories`, where there is one.
+    let deny = crate::tools::tool("cargo-deny")?;
+    run_command(Command::new(deny).args(["--all-features", "--offline", "check", "bans", "licenses", "sources"]))
 }
 
 fn unit() -> Result<()> {
@@ -157,7 +160,8 @@ fn load() -> Result<()> {
 
 fn node() -> Result<()> {
     crate::cluster::node::possible()?;
-    cargo_test(&["--package", "xtask", "--test", "node", "--", "--test-threads", "1"])
+    // One after the other: there is one real node.
+    cargo_test(&["--package", "xtask", "--test", "node", "--test", "image", "--", "--test-threads", "1"])
 }
 
 /// The corpus is not part of the project: it may be absent, and that is said.

@@ -119,6 +119,21 @@ const GROUPS: &[Group] = &[
     },
 ];
 
+/// A tool that comes as a crate: `cargo install`, kept in the cache like the others.
+struct Crate {
+    /// Also the name of its program.
+    name: &'static str,
+    version: &'static str,
+    /// Further arguments of `cargo install`.
+    args: &'static [&'static str],
+}
+
+/// Every tool that comes as a crate.
+const CRATES: &[Crate] = &[
+    Crate { name: "cargo-deny", version: "0.20.2", args: &["--no-default-features"] },
+    Crate { name: "s3s-fs", version: "0.14.1", args: &["--features", "binary"] },
+];
+
 /// What a control plane with fake nodes needs.
 pub const CONTROL_PLANE: &[&str] = &[
     "etcd",
@@ -144,6 +159,7 @@ pub fn names() -> Vec<&'static str> {
         .iter()
         .flat_map(|g| g.tools)
         .map(|(name, _)| *name)
+        .chain(CRATES.iter().map(|tool| tool.name))
         .collect()
 }
 
@@ -164,6 +180,9 @@ pub fn cache_dir() -> Result<PathBuf> {
 
 /// The path of one tool, built first when the cache does not hold it.
 pub fn tool(name: &str) -> Result<PathBuf> {
+    if let Some(tool) = CRATES.iter().find(|tool| tool.name == name) {
+        return install(tool).with_context(|| format!("building {name} {}", tool.version));
+    }
     let group = GROUPS
         .iter()
         .find(|g| g.tools.iter().any(|(n, _)| *n == name))
@@ -178,6 +197,30 @@ pub fn tool(name: &str) -> Result<PathBuf> {
 /// The paths of several tools, in the order asked.
 pub fn tools(names: &[&str]) -> Result<Vec<PathBuf>> {
     names.iter().map(|name| tool(name)).collect()
+}
+
+/// A crate's program, put into the cache whole by cargo.
+fn install(tool: &Crate) -> Result<PathBuf> {
+    let root = cache_dir()?.join(format!("{}-{}", tool.name, tool.version));
+    let path = root.join("bin").join(tool.name);
+    if path.exists() {
+        return Ok(path);
+    }
+    let _lock = sys::lock(&root.with_extension("lock"), &format!("build of {}", tool.name))?;
+    if path.exists() {
+        return Ok(path);
+    }
+    eprintln!("xtask: building {} {} from its crate (minutes the first time)", tool.name, tool.version);
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["install", "--quiet", "--locked", tool.name, "--version", tool.version]).args(tool.args);
+    // In a folder of its own: neither the project's lock nor its target folder is touched.
+    command.arg("--root").arg(&root).current_dir(cache_dir()?).env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS");
+    let status = command.status().context("starting cargo")?;
+    if !status.success() {
+        bail!("`cargo install {}` ended with {status}", tool.name);
+    }
+    Ok(path)
 }
 
 fn cached(group: &Group, name: &str) -> Result<PathBuf> {
