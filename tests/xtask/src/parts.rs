@@ -28,6 +28,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "faults", about: "kill -9 after each write, two leaders, a proxy that refuses and lies, an API server that goes away (--all: every case)", run: faults },
     Part { name: "load", about: "many Environments at once: time, CPU, memory and requests, printed (--all: 200 of them)", run: load },
     Part { name: "node", about: "real containers on this machine, requests to them meanwhile; the agent's image updating itself (needs root)", run: node },
+    Part { name: "guides", about: "every command of docs/guides, on a real API server with fake nodes", run: guides },
 ];
 
 /// Whether parts that have a spread of cases run all of them.
@@ -156,6 +157,11 @@ fn load() -> Result<()> {
     let environments = if ALL.load(Ordering::Relaxed) { "200" } else { "40" };
     let mut command = Command::new(std::env::current_exe().context("this program's own path")?);
     run_command(command.args(["bench", "load", "--environments", environments, "--profile", "quick", "--idle", "10"]))
+}
+
+fn guides() -> Result<()> {
+    crate::tools::tools(crate::tools::CONTROL_PLANE)?;
+    cargo_test(&["--test", "guides"])
 }
 
 fn node() -> Result<()> {
