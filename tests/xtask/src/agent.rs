@@ -71,6 +71,11 @@ pub struct Agent {
 impl Agent {
     /// Starts one as the given user.
     pub fn start(cluster: &Cluster, binary: &Path, kubeconfig: &Path) -> Result<Self> {
+        Self::start_traced(cluster, binary, kubeconfig, None)
+    }
+
+    /// The same; with `trace` under strace, which notes in that file each program that the agent or a child of it starts.
+    pub fn start_traced(cluster: &Cluster, binary: &Path, kubeconfig: &Path, trace: Option<&Path>) -> Result<Self> {
         let help = sys::run(Command::new(binary).args(["agent", "--help"]))?;
         let address = match help.contains("--metrics-addr") {
             true => Some(format!("127.0.0.1:{}", sys::free_port()?)),
@@ -78,7 +83,11 @@ impl Agent {
         };
         let cache = cluster.dir().join("agent-cache");
         fs::create_dir_all(&cache)?;
-        let process = cluster.supervisor().spawn("agent", binary, |c| {
+        let program = if trace.is_some() { Path::new("strace") } else { binary };
+        let process = cluster.supervisor().spawn("agent", program, |c| {
+            if let Some(trace) = trace {
+                c.args(["-f", "-qq", "-e", "trace=execve,execveat", "-o"]).arg(trace).arg(binary);
+            }
             c.arg("agent").arg("--kubeconfig").arg(kubeconfig).arg("--cache-dir").arg(&cache);
             if let Some(address) = &address {
                 c.args(["--metrics-addr", address]);

@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the main job, shown on a cluster of its own. Each step is waited for and checked.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -31,6 +32,8 @@ pub struct Demo {
     pub check: bool,
     /// All pods of the application go before new ones come: requests have to be lost. For a test of the count.
     pub recreate: bool,
+    /// Note in this file each program that the agent starts, by strace.
+    pub trace: Option<PathBuf>,
 }
 
 /// Everything that runs.
@@ -58,7 +61,7 @@ pub fn run(demo: &Demo) -> Result<()> {
     if demo.recreate {
         repo.replace("chart/values.yaml", "strategy: RollingUpdate", "strategy: Recreate")?;
     }
-    let agent = Agent::start(&cluster, &binary, cluster.kubeconfig())?;
+    let agent = Agent::start_traced(&cluster, &binary, cluster.kubeconfig(), demo.trace.as_deref())?;
     let mut stage = Stage { cluster, repo, agent, started, real };
     let first = stage.first_deployment()?;
     let traffic = stage.traffic()?;

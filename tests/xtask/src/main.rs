@@ -126,7 +126,7 @@ fn perform(task: Task) -> Result<()> {
                 println!("{}", path.display());
             }
         }
-        Task::Demo { kwok, check } => xtask::demo::run(&Demo { kwok, check, recreate: false })?,
+        Task::Demo { kwok, check } => xtask::demo::run(&Demo { kwok, check, recreate: false, trace: None })?,
         Task::Bench(Bench::Render(bench)) => bench_render::run(&bench)?,
         Task::Bench(Bench::Scale(bench)) => bench_scale::run(&bench)?,
         Task::Bench(Bench::Load(bench)) => bench_scale::load(bench)?,

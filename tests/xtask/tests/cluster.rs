@@ -223,7 +223,7 @@ fn nothing_outlives_a_killed_owner() {
 
 #[test]
 fn the_demo_is_seen_on_fake_nodes() {
-    demo::run(&Demo { kwok: true, check: true, recreate: false }).unwrap_or_else(|error| panic!("{error:#}"));
+    demo::run(&Demo { kwok: true, check: true, recreate: false, trace: None }).unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 #[test]
