@@ -30,26 +30,35 @@ pub fn binary(profile: &str) -> Result<PathBuf> {
 
 /// The program for an image: static, so that it needs nothing else there. As the `Dockerfile` builds it (Debian's static glibc;
 /// OpenSSL, libgit2 and libssh2 from their crates), but without link-time optimisation, which would take minutes.
-///
-/// Everything is built once more for it, in a target folder below the cache; after that only what changed is.
 pub fn static_binary() -> Result<PathBuf> {
-    let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let target = tools::cache_dir()?.join("static-target");
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--locked", "--package", "windlass", "--bin", "windlass", "--profile", "quick", "--target", &triple]);
-    command.arg("--target-dir").arg(&target).current_dir(sys::root_dir());
-    // With a target named, build scripts and macros are not built with these.
-    command.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS");
-    // Who saves time with the system's OpenSSL elsewhere needs the crate's here: that of the system may be shared only.
-    command.env("OPENSSL_NO_VENDOR", "0");
-    let _lock = sys::lock(&target.with_extension("lock"), "build of the static program")?;
+    let _lock = sys::lock(&quick_target()?.with_extension("lock"), "build of the static program")?;
     eprintln!("xtask: building the static windlass (minutes the first time)");
-    let status = command.status().context("starting cargo")?;
+    let status = quick_cargo(&["build", "--locked", "--package", "windlass", "--bin", "windlass"])?.status().context("starting cargo")?;
     if !status.success() {
         bail!("building the static windlass ended with {status}");
     }
-    Ok(target.join(triple).join("quick/windlass"))
+    Ok(quick_target()?.join(triple()).join("quick/windlass"))
+}
+
+/// cargo for everything that wants optimised code (the image, the corpus, the simulation): one profile, one set of flags, one
+/// target folder below the cache, so that dependencies are optimised once.
+pub fn quick_cargo(args: &[&str]) -> Result<Command> {
+    let (verb, rest) = args.split_first().context("a cargo command")?;
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args([verb, "--quiet", "--profile", "quick", "--target", &triple(), "--target-dir"]).arg(quick_target()?).args(rest);
+    // With a target named, build scripts and macros are not built with these.
+    command.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_TARGET_DIR");
+    // Who saves time with the system's OpenSSL elsewhere needs the crate's here: that of the system may be shared only.
+    command.env("OPENSSL_NO_VENDOR", "0").current_dir(sys::root_dir());
+    Ok(command)
+}
+
+fn triple() -> String {
+    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
+}
+
+fn quick_target() -> Result<PathBuf> {
+    Ok(tools::cache_dir()?.join("static-target"))
 }
 
 /// Makes the Environment kind known, and waits until the API server serves it.

@@ -3,7 +3,6 @@
 use crate::sys::root_dir;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -70,13 +69,17 @@ fn cargo(args: &[&str]) -> Result<()> {
     run_command(command.args(args))
 }
 
-/// Runs tests, passes their output on, and wants at least one of them to have run.
 fn cargo_test(args: &[&str]) -> Result<()> {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["test", "--quiet"]).args(args).current_dir(root_dir());
     if ALL.load(Ordering::Relaxed) {
         command.env("WINDLASS_FAULTS", "all");
     }
+    run_tests(command)
+}
+
+/// Runs tests, passes their output on, and wants at least one of them to have run.
+fn run_tests(mut command: Command) -> Result<()> {
     println!("+ {command:?}");
     let mut child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("starting {command:?}"))?;
     let (mut ran, mut ignored) = (0, 0);
@@ -133,11 +136,13 @@ fn unit() -> Result<()> {
 fn cases() -> Result<()> {
     crate::tools::tool("helm")?;
     crate::tools::tool("helm3")?;
-    cargo_test(&["--test", "it"])
+    // The simulation is a part of its own, with optimised code.
+    cargo_test(&["--test", "it", "--", "--skip", "sim::"])
 }
 
 fn sim() -> Result<()> {
-    cargo_test(&["--test", "it", "sim::"])
+    // Optimised: so many seeds take minutes otherwise.
+    run_tests(crate::agent::quick_cargo(&["test", "--package", "windlass", "--test", "it", "sim::"])?)
 }
 
 fn cluster() -> Result<()> {
@@ -177,8 +182,7 @@ fn corpus() -> Result<()> {
         println!("../shared/corpus is not there: nothing to compare with");
         return Ok(());
     }
-    cargo(&["build", "--quiet", "--profile", "quick", "--no-default-features"])?;
-    let binary = target_dir()?.join("quick/windlass");
+    let binary = crate::agent::static_binary()?;
     let binary = binary.to_str().context("a path of plain text")?;
     let render = format!("{binary} template rel {{chart}} --namespace ns --kube-version 1.34.0 {{values}}");
     let charts = run_command(Command::new(shared.join("corpus/compare")).arg(render));
@@ -204,16 +208,6 @@ pub fn oracle(names: &[String]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn target_dir() -> Result<std::path::PathBuf> {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["metadata", "--format-version=1", "--no-deps"])
-        .current_dir(root_dir())
-        .output()
-        .context("asking cargo for its target directory")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).context("reading cargo's metadata")?;
-    Ok(Path::new(metadata["target_directory"].as_str().context("cargo names a target directory")?).to_owned())
 }
 
 #[cfg(test)]
