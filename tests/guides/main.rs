@@ -52,6 +52,11 @@ impl World {
         std::fs::create_dir_all(&home).expect("a folder");
         std::fs::write(home.join(".gitconfig"), "[user]\n\tname = Pat\n\temail = pat@example.com\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n")
             .expect("a file");
+        // Paths like `manifests/install.yaml` are those of a checkout.
+        let manifests = home.join("manifests");
+        if !manifests.exists() {
+            std::os::unix::fs::symlink(sys::root_dir().join("manifests"), manifests).expect("a link");
+        }
         let path = format!("{}:{}", self.bin.display(), std::env::var("PATH").unwrap_or_default());
         let mut command = Command::new("timeout");
         command.arg(LIMIT.as_secs().to_string()).args(["bash", "-c"]).arg(format!("exec 2>&1\n{script}"));
