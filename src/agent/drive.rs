@@ -80,6 +80,8 @@ pub struct Work {
     pub drifted: Vec<ObjectRef>,
     /// Since when releases fail, for the time to restore.
     pub failing: Option<Millis>,
+    /// How publishing went, last.
+    pub published: Option<super::publish::Published>,
     /// Log lines already written for a waiting reason.
     pub told: String,
     /// The attempt and stage that this agent began: nothing of it ran before.
@@ -117,6 +119,10 @@ impl<K: Keeper> Driver<K> {
                 self.wake(wake);
             }
             let decision = decide::decide(&self.view());
+            if let Some(revision) = self.publish_due(&decision) {
+                self.publish_revision(revision).await;
+                continue;
+            }
             if status::worth_telling(&decision) {
                 self.publish(&decision).await;
             }
@@ -161,6 +167,7 @@ impl<K: Keeper> Driver<K> {
     /// Waits; `None` when nobody will ever wake it again.
     async fn wait(&mut self, why: &decide::Why, until: Option<Millis>) -> Option<()> {
         let healing = matches!(why, decide::Why::Health(_) | decide::Why::Removal(_));
+        let until = [until, self.publish_next()].into_iter().flatten().min();
         let mut pause = until.map(|until| Duration::from_millis((until - now()).max(0) as u64));
         if healing {
             pause = Some(pause.map_or(LOOK_AGAIN, |pause| pause.min(LOOK_AGAIN)));
@@ -187,6 +194,9 @@ impl<K: Keeper> Driver<K> {
             Wake::App(app) => {
                 // Whoever touches the Environment wants it looked at.
                 self.facts.refused = None;
+                if app.spec.publish != self.app.spec.publish {
+                    self.work.published = None;
+                }
                 if app.spec != self.app.spec {
                     self.facts.target = None;
                     self.facts.plan = None;
@@ -209,9 +219,14 @@ impl<K: Keeper> Driver<K> {
             }
             Wake::Input(object) if super::dependencies::concerns(&object) => self.facts.dependencies = None,
             Wake::Input(object) => {
-                let credentials = self.app.spec.source.git.secret_ref.as_ref().is_some_and(|secret| secret.name == object.name);
+                let source = &self.app.spec.source;
+                let secrets = [source.git.as_ref().and_then(|git| git.secret_ref.as_ref()), source.chart.as_ref().and_then(|chart| chart.secret_ref.as_ref())];
+                let credentials = secrets.into_iter().flatten().any(|secret| secret.name == object.name);
                 if credentials && object.gvk.kind == "Secret" {
                     self.facts.head = None;
+                }
+                if self.work.published.as_ref().is_some_and(|published| published.result.is_err()) {
+                    self.work.published = None;
                 }
                 self.facts.target = None;
             }
@@ -227,7 +242,7 @@ impl<K: Keeper> Driver<K> {
 
     async fn publish(&mut self, decision: &Decision) {
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let seen = status::Seen { source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone(), promotion: decide::promotion(&self.view()) };
+        let seen = status::Seen { source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone(), promotion: decide::promotion(&self.view()), published: self.work.published.clone() };
         let mut new = status::derive(&self.app, self.record.as_ref(), &self.facts, &seen, decision, &time);
         status::keep_times(&mut new, &self.published);
         self.gauge(&new);
@@ -261,7 +276,7 @@ impl<K: Keeper> Driver<K> {
             let chart = self.work.held.as_ref().and_then(|held| held.release.chart.as_ref()).map(|chart| chart.metadata());
             let chart = chart.map(|chart| format!("{}-{}", chart.name, chart.version)).unwrap_or_default();
             let release = status.release.as_ref().map(|release| release.display.clone()).unwrap_or_default();
-            let live = Live { branch: self.app.spec.source.git.branch.clone(), revision, release, chart };
+            let live = Live { branch: self.app.branch().to_owned(), revision, release, chart };
             self.shared.metrics.live(&id, &live);
         }
     }

@@ -3,14 +3,14 @@
 use super::{
     Driver, Keeper,
     drive::now,
+    gather::{self, At},
     status::short,
     target::{self, Content},
 };
 use crate::{
-    app::{PlanStatus, SourceStatus},
     decide::{Class, Counts, Drift, Failure, Head, HealthFact, Millis, Op, PlanFact, Step, Target, backoff},
+    app::PlanStatus,
     health::{self, State},
-    metrics::GitOperation,
     object::{self, Gvk, Object, ObjectRef, ownership},
     plan,
     sources,
@@ -43,7 +43,7 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn fetch(&mut self, token: Option<String>) {
-        let commit = self.head().await;
+        let commit = gather::head(&self.shared, &self.app, self.record.as_ref()).await;
         let failures = u32::from(commit.is_err());
         // A tenth of the interval, by name: environments of one agent do not all knock at the same moment.
         let jitter = jitter(&self.app.id(), self.policy.interval / 10);
@@ -57,21 +57,6 @@ impl<K: Keeper> Driver<K> {
             self.facts.refused = None;
         }
         self.facts.head = Some(Head { commit, next, token });
-    }
-
-    async fn head(&self) -> Result<String, Failure> {
-        let spec = target::git_spec(&self.app);
-        let creds = super::planning::credentials(&self.shared, &self.app).await?;
-        let git = self.shared.git.clone();
-        let begun = std::time::Instant::now();
-        let head = tokio::task::spawn_blocking(move || git.head(&spec, &creds)).await;
-        let failure = head.as_ref().ok().and_then(|head| head.as_ref().err()).map(|error| error.reason());
-        self.shared.metrics.git(GitOperation::Head, failure, begun.elapsed());
-        match head {
-            Ok(Ok(commit)) => Ok(commit.to_string()),
-            Ok(Err(error)) => Err(source_failure(&error)),
-            Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("reading the branch: {panic}"))),
-        }
     }
 
     async fn render(&mut self, revision: String) {
@@ -101,31 +86,14 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn content(&mut self, revision: &str) -> Result<Content, Failure> {
-        let spec = target::git_spec(&self.app);
-        let creds = super::planning::credentials(&self.shared, &self.app).await?;
-        let git = self.shared.git.clone();
-        let id: sources::CommitId = revision.parse().map_err(|error| source_failure(&error))?;
-        let want = sources::Want { commit: Some(id), previous: None };
-        let snapshot = tokio::task::spawn_blocking(move || git.snapshot(&spec, &creds, &want)).await;
-        let snapshot = match snapshot {
-            Ok(Ok(snapshot)) => snapshot,
-            Ok(Err(error)) => return Err(source_failure(&error)),
-            Err(panic) => return Err(Failure::new(Class::Bug, "Panic", format!("reading the branch: {panic}"))),
-        };
-        let source = SourceStatus {
-            commit: snapshot.commit.id.to_string(),
-            author: snapshot.commit.author.clone(),
-            subject: snapshot.commit.subject.clone(),
-            time: target::time(&snapshot),
-        };
-        let layers = target::values_layers(&self.shared, &self.app, &snapshot).await?;
+        let gathered = gather::gather(&self.shared, &self.app, &At::Revision(revision.to_owned())).await?;
         let upgrade = self.record.as_ref().is_some_and(|record| record.deployed().is_some());
         let number = self.record.as_ref().map_or(1, crate::decide::Record::next_number);
         let app = self.app.clone();
         let capabilities = self.shared.capabilities.clone();
         let begun = std::time::Instant::now();
         let rendered = tokio::task::spawn_blocking(move || {
-            target::render(&app, &snapshot, layers, upgrade, number as u32, &capabilities)
+            target::render_files(&app, gathered.files, gathered.layers, upgrade, number as u32, &capabilities)
         });
         let rendered = rendered.await;
         self.shared.metrics.render_took(begun.elapsed());
@@ -133,7 +101,7 @@ impl<K: Keeper> Driver<K> {
             Ok(content) => content?,
             Err(panic) => return Err(Failure::new(Class::Bug, "Panic", format!("rendering {}: {panic}", short(revision)))),
         };
-        content.source = source;
+        content.source = gathered.source;
         Ok(content)
     }
 

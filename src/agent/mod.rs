@@ -6,6 +6,7 @@ mod dependencies;
 mod drive;
 mod events;
 mod files;
+mod gather;
 pub mod hooks;
 mod host;
 mod leader;
@@ -13,9 +14,11 @@ mod learn;
 mod objects;
 pub mod planning;
 mod promotion;
+pub mod publish;
 mod registry;
 mod run;
 mod stages;
+mod subcharts;
 pub mod status;
 mod target;
 mod testing;
@@ -25,13 +28,13 @@ pub use host::SystemHost;
 pub use files::FileKeeper;
 pub use leader::{Election, LeaseOptions};
 pub use registry::Registry;
-pub use run::{Options, git_cache, run, shared, shared_once};
 pub use target::{Content, git_spec, load_local};
+pub use run::{Options, caches, run, shared, shared_once};
 
 use crate::{
     cluster::{Cluster, Inputs, Tasks, Watches},
     metrics::Metrics,
-    sources::GitCache,
+    sources::{Charts, GitCache},
 };
 use std::sync::Arc;
 
@@ -43,6 +46,8 @@ pub struct Shared {
     pub watches: Watches,
     /// Repositories.
     pub git: Arc<GitCache>,
+    /// Chart repositories.
+    pub charts: Charts,
     /// Who this agent is, in records.
     pub holder: String,
     /// How many steps run at once.

@@ -2,17 +2,18 @@
 //! questions and keeps only what it needs to decide.
 
 use super::{
-    Shared, stages,
+    Shared,
+    gather::{self, At, Gathered},
+    stages,
     target::{self, Content},
 };
 use crate::{
-    app::App,
-    chart::SourceFile,
+    app::{App, SourceStatus},
     cluster::{ApiError, Records},
     decide::{Class, Failure, Record},
     object::{Gvk, Object, ObjectRef, ownership},
     plan::{self, Candidate, Cause, Input, Observed, Options, Outcome, Plan, Previous, Refusal},
-    sources::{CommitId, Credentials, Snapshot, Want},
+    sources::Credentials,
 };
 use std::collections::BTreeMap;
 
@@ -35,52 +36,21 @@ pub async fn content(shared: &Shared, app: &App, record: &Record, what: &What) -
     let upgrade = record.deployed().is_some();
     let number = record.next_number() as u32;
     let (app_too, capabilities) = (app.clone(), shared.capabilities.clone());
-    let rendered = match what {
+    let gathered = match what {
         What::Local(folder) => {
-            let files: Vec<SourceFile> = target::load_local(folder)?;
+            let files = gather::as_chart(app, target::load_local(folder)?)?;
             let layers = target::local_layers(shared, app, folder).await?;
-            tokio::task::spawn_blocking(move || target::render_files(&app_too, files, layers, upgrade, number, &capabilities)).await
+            Gathered { files, layers, source: SourceStatus::default(), archive: None, time: 0 }
         }
-        What::Head | What::Revision(_) => {
-            let snapshot = snapshot(shared, app, what).await?;
-            let layers = target::values_layers(shared, app, &snapshot).await?;
-            let source = crate::app::SourceStatus {
-                commit: snapshot.commit.id.to_string(),
-                author: snapshot.commit.author.clone(),
-                subject: snapshot.commit.subject.clone(),
-                time: target::time(&snapshot),
-            };
-            let rendered = move || {
-                let content = target::render(&app_too, &snapshot, layers, upgrade, number, &capabilities)?;
-                Ok(Content { source, ..content })
-            };
-            tokio::task::spawn_blocking(rendered).await
-        }
+        What::Head => gather::gather(shared, app, &At::Head).await?,
+        What::Revision(revision) => gather::gather(shared, app, &At::Other(revision.clone())).await?,
     };
-    rendered.map_err(|panic| Failure::new(Class::Bug, "Panic", format!("rendering: {panic}")))?
-}
-
-async fn snapshot(shared: &Shared, app: &App, what: &What) -> Result<Snapshot, Failure> {
-    let mut spec = target::git_spec(app);
-    let creds = credentials(shared, app).await?;
-    let git = shared.git.clone();
-    let mut commit = None;
-    if let What::Revision(revision) = what {
-        match revision.parse::<CommitId>() {
-            Ok(id) if revision.len() == 40 => {
-                commit = Some(id);
-                // Only the branch's history is looked through for it.
-                spec.depth = 0;
-            }
-            _ => spec.branch.clone_from(revision),
-        }
-    }
-    let fetched = tokio::task::spawn_blocking(move || git.snapshot(&spec, &creds, &Want { commit, previous: None })).await;
-    match fetched {
-        Ok(Ok(snapshot)) => Ok(snapshot),
-        Ok(Err(error)) => Err(super::learn::source_failure(&error)),
-        Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("reading the branch: {panic}"))),
-    }
+    let source = gathered.source.clone();
+    let rendered = tokio::task::spawn_blocking(move || {
+        let content = target::render_files(&app_too, gathered.files, gathered.layers, upgrade, number, &capabilities)?;
+        Ok(Content { source, ..content })
+    });
+    rendered.await.map_err(|panic| Failure::new(Class::Bug, "Panic", format!("rendering: {panic}")))?
 }
 
 /// The git credentials that the Environment names.
@@ -88,7 +58,7 @@ async fn snapshot(shared: &Shared, app: &App, what: &What) -> Result<Snapshot, F
 /// # Errors
 /// The Secret is missing, unreadable, or holds none.
 pub async fn credentials(shared: &Shared, app: &App) -> Result<Credentials, Failure> {
-    let Some(secret) = &app.spec.source.git.secret_ref else { return Ok(Credentials::default()) };
+    let Some(secret) = app.git().and_then(|git| git.secret_ref.as_ref()) else { return Ok(Credentials::default()) };
     let reference = ObjectRef { gvk: Gvk::new("v1", "Secret"), namespace: Some(app.namespace.clone()), name: secret.name.clone() };
     let doing = format!("reading the git credentials in {reference}");
     let live = shared.inputs.get(&app.id(), &reference).await.map_err(|error| error.failure(&doing))?;

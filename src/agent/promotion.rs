@@ -32,7 +32,7 @@ impl<K: Keeper> Driver<K> {
     pub(super) async fn revert(&mut self, revision: String, failure: Failure) {
         let why = format!("Its release failed in the Environment {} and was rolled back ({}).", self.app.id(), failure.reason);
         let result = self.take_back(&revision, why).await;
-        let (shown, branch) = (short(&revision), self.app.spec.source.git.branch.clone());
+        let (shown, branch) = (short(&revision), self.app.branch().to_owned());
         match &result {
             Ok(text) => {
                 tracing::info!(environment = self.app.id(), revision = shown, branch, reason = "Reverted", "{text}");
@@ -51,7 +51,7 @@ impl<K: Keeper> Driver<K> {
     async fn take_back(&self, revision: &str, why: String) -> Result<String, Failure> {
         let commit: CommitId = revision.parse().map_err(|error| source_failure(&error))?;
         let creds = planning::credentials(&self.shared, &self.app).await?;
-        let (spec, git) = (target::git_spec(&self.app), self.shared.git.clone());
+        let (spec, git) = (target::git_spec(&self.app)?, self.shared.git.clone());
         let (shown, branch) = (short(revision), spec.branch.clone());
         let moved = tokio::task::spawn_blocking(move || git.revert(&spec, &creds, &commit, &Identity::default(), &why)).await;
         match moved {
@@ -65,7 +65,7 @@ impl<K: Keeper> Driver<K> {
     async fn bring(&self, revision: &str, to: &str) -> Result<String, Failure> {
         let commit: CommitId = revision.parse().map_err(|error| source_failure(&error))?;
         let creds = planning::credentials(&self.shared, &self.app).await?;
-        let (spec, git) = (target::git_spec(&self.app), self.shared.git.clone());
+        let (spec, git) = (target::git_spec(&self.app)?, self.shared.git.clone());
         let shown = short(revision);
         let from = spec.branch.clone();
         let promotion = Promotion {

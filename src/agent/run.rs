@@ -7,7 +7,7 @@ use super::{
 use crate::{
     cluster::{ApiError, Cluster, Fence, Inputs, Tasks, Watches, watch_records},
     metrics::Metrics,
-    sources::GitCache,
+    sources::{Charts, GitCache},
     web::{self, Probes, Web},
 };
 use std::{
@@ -53,13 +53,13 @@ pub async fn run(mut cluster: Cluster, options: Options, stop: impl Future<Outpu
         tokio::spawn(web::serve(listener, web, std::future::pending()));
     }
     probes.ready();
-    let git = Arc::new(GitCache::new(&options.cache, Default::default()));
+    let sources = caches(&options.cache);
     let fence = if options.lease.is_some() { Fence::shut() } else { Fence::open() };
     let mut election = options.lease.clone().map(|lease| Election::new(cluster.clone(), fence.clone(), options.holder.clone(), lease));
     let fenced = cluster.fenced(fence);
     tokio::pin!(stop);
     loop {
-        let term = lead(&fenced, &options, &metrics, &git, election.as_mut());
+        let term = lead(&fenced, &options, &metrics, &sources, election.as_mut());
         tokio::select! {
             () = term => {}
             () = &mut stop => {
@@ -75,7 +75,7 @@ pub async fn run(mut cluster: Cluster, options: Options, stop: impl Future<Outpu
 
 /// One term: from winning the lease to losing it. Whatever is under way then ends where it stands, as in a crash: the record
 /// tells the next holder how to go on.
-async fn lead(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, git: &Arc<GitCache>, election: Option<&mut Election>) {
+async fn lead(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sources: &(Arc<GitCache>, Charts), election: Option<&mut Election>) {
     let mut election = election;
     if let Some(election) = &mut election {
         election.win().await;
@@ -91,7 +91,7 @@ async fn lead(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, git:
     let term = Term { tasks: Tasks::default(), metrics: metrics.clone() };
     tokio::select! {
         () = kept => {}
-        error = mind(cluster, options, metrics, git, &term.tasks) => {
+        error = mind(cluster, options, metrics, sources, &term.tasks) => {
             tracing::error!(reason = error.reason, "cannot begin: {error}");
             tokio::time::sleep(TERM_PAUSE).await;
         }
@@ -112,9 +112,9 @@ impl Drop for Term {
 }
 
 /// Minds all Environments; comes back only where it cannot begin.
-async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, git: &Arc<GitCache>, tasks: &Tasks) -> ApiError {
+async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sources: &(Arc<GitCache>, Charts), tasks: &Tasks) -> ApiError {
     let registry = Registry::default();
-    let begun = shared(cluster.clone(), options.namespace.clone(), &options.holder, tasks, &registry, metrics.clone(), git.clone()).await;
+    let begun = shared(cluster.clone(), options.namespace.clone(), &options.holder, tasks, &registry, metrics.clone(), sources.clone()).await;
     let shared = match begun {
         Ok(shared) => shared,
         Err(error) => return error,
@@ -144,7 +144,7 @@ pub async fn shared(
     tasks: &Tasks,
     registry: &Registry,
     metrics: Arc<Metrics>,
-    git: Arc<GitCache>,
+    sources: (Arc<GitCache>, Charts),
 ) -> Result<Arc<Shared>, ApiError> {
     let capabilities = ServerCapabilities::ask(&cluster).await?;
     let (object, input) = (registry.clone(), registry.clone());
@@ -152,7 +152,8 @@ pub async fn shared(
         watches: Watches::new(cluster.clone(), namespace, tasks.clone(), move |environment, reference| object.object(environment, reference)),
         inputs: Inputs::new(cluster.clone(), tasks.clone(), move |environment, reference| input.wake(environment, Wake::Input(reference.clone()))),
         cluster,
-        git,
+        git: sources.0,
+        charts: sources.1,
         holder: holder.to_owned(),
         slots: tokio::sync::Semaphore::new(PARALLEL_STEPS),
         capabilities,
@@ -167,10 +168,10 @@ pub async fn shared(
 /// As [`shared`].
 pub async fn shared_once(cluster: Cluster, cache: &Path, holder: &str) -> Result<Arc<Shared>, ApiError> {
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), "command"));
-    shared(cluster, None, holder, &Tasks::default(), &Registry::default(), metrics, git_cache(cache)).await
+    shared(cluster, None, holder, &Tasks::default(), &Registry::default(), metrics, caches(cache)).await
 }
 
-/// A cache for repositories that a single command uses.
-pub fn git_cache(folder: &Path) -> Arc<GitCache> {
-    Arc::new(GitCache::new(folder, Default::default()))
+/// The caches of git and chart repositories below a folder.
+pub fn caches(folder: &Path) -> (Arc<GitCache>, Charts) {
+    (Arc::new(GitCache::new(folder, Default::default())), Charts::new(folder.join("charts")))
 }

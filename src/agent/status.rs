@@ -16,6 +16,8 @@ pub struct Seen {
     pub tests: Option<TestsStatus>,
     /// How far the promotion of what runs has come.
     pub promotion: Promotion,
+    /// How publishing went, last.
+    pub published: Option<super::publish::Published>,
 }
 
 /// The status.
@@ -72,8 +74,11 @@ fn is_rollback(entry: &Entry) -> bool {
     matches!(entry.mark.as_ref().map(|mark| mark.op), Some(Op::Rollback { .. }))
 }
 
-/// Twelve characters name a commit well enough for people.
+/// Twelve characters name a commit well enough for people; a chart is named by its version.
 pub fn short(commit: &str) -> String {
+    if let Some(revision) = crate::chart::repository::Revision::parse(commit) {
+        return revision.label;
+    }
     commit.chars().take(12).collect()
 }
 
@@ -125,6 +130,12 @@ fn conditions(app: &App, record: &Record, seen: &Seen, decision: &Decision, head
         });
     }
     list.extend(promoted(app, &seen.promotion, head));
+    if let Some(published) = seen.published.as_ref().filter(|_| app.spec.publish.is_some()) {
+        list.push(match &published.result {
+            Ok(sentence) => condition("Published", true, "Published", sentence.clone()),
+            Err(failure) => condition("Published", false, &failure.reason, failure.message.clone()),
+        });
+    }
     if let Some(entry) = record.last().filter(|entry| is_rollback(entry) && entry.phase == Phase::Deployed) {
         let why = record.entries.iter().rev().skip(1).find_map(|e| Some((e.number, e.mark.as_ref()?.failure.clone()?)));
         let condemned = record.memory.condemned.last().map(|c| (0, c.failure.clone()));

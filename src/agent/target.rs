@@ -12,7 +12,7 @@ use crate::{
     object::{Gvk, Object, ObjectRef},
     release::{self, Chart, Release, Rendered},
     render,
-    sources::{GitSpec, Snapshot, SourceError},
+    sources::{self, GitSpec, Snapshot, SourceError},
     value::{Map, Value},
     yaml,
 };
@@ -80,16 +80,19 @@ impl Content {
 }
 
 /// The source as the git edge takes it.
-pub fn git_spec(app: &App) -> GitSpec {
-    let git = &app.spec.source.git;
-    GitSpec {
+///
+/// # Errors
+/// The Environment follows no git repository.
+pub fn git_spec(app: &App) -> Result<GitSpec, Failure> {
+    let git = app.git().ok_or_else(|| Failure::new(Class::Config, "NoGitSource", "spec.source.git is not set: there is no branch to read"))?;
+    Ok(GitSpec {
         url: git.url.clone(),
         branch: git.branch.clone(),
         path: git.path.clone(),
         depth: git.depth.max(0) as u32,
         submodules: git.submodules,
         limits: Default::default(),
-    }
+    })
 }
 
 /// A Secret's data, decoded.
@@ -117,7 +120,7 @@ pub async fn values_layers(shared: &Shared, app: &App, snapshot: &Snapshot) -> R
 /// # Errors
 /// As [`values_layers`].
 pub async fn local_layers(shared: &Shared, app: &App, folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let depth = app.spec.source.git.path.split('/').filter(|part| !matches!(*part, "" | ".")).count();
+    let depth = app.path().split('/').filter(|part| !matches!(*part, "" | ".")).count();
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let top = folder.ancestors().nth(depth).unwrap_or(&folder).to_owned();
     layers(shared, app, |path| {
@@ -127,10 +130,22 @@ pub async fn local_layers(shared: &Shared, app: &App, folder: &Path) -> Result<V
     .await
 }
 
+/// The same for a chart that stands alone: its files are those of the chart itself.
+///
+/// # Errors
+/// As [`values_layers`].
+pub async fn layers_of(shared: &Shared, app: &App, files: &[SourceFile]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    layers(shared, app, |path| {
+        let file = files.iter().find(|file| file.path == path);
+        file.map(|file| file.bytes.to_vec()).ok_or_else(|| "the chart has no such file; files beside it need source.git".to_owned())
+    })
+    .await
+}
+
 async fn layers(shared: &Shared, app: &App, read: impl Fn(&str) -> Result<Vec<u8>, String>) -> Result<Vec<(String, Vec<u8>)>, Failure> {
     let mut layers = Vec::new();
     for file in &app.spec.values.files {
-        let path = repository_path(&app.spec.source.git.path, file);
+        let path = repository_path(app.path(), file);
         let text = read(&path)
             .map_err(|error| Failure::new(Class::Config, "ValuesFileMissing", format!("values file {path}: {error}")))?;
         layers.push((path, text));
@@ -176,26 +191,10 @@ fn repository_path(chart: &str, file: &str) -> String {
     parts.join("/")
 }
 
-/// Renders a snapshot's chart.
+/// The files of a folder, for `windlass diff --local`.
 ///
 /// # Errors
-/// What the chart, its values or its templates have wrong, with file and line.
-pub fn render(
-    app: &App,
-    snapshot: &Snapshot,
-    layers: Vec<(String, Vec<u8>)>,
-    upgrade: bool,
-    number: u32,
-    capabilities: &ServerCapabilities,
-) -> Result<Content, Failure> {
-    let files = snapshot.files.iter().map(|file| SourceFile { path: file.path.clone(), bytes: Arc::from(&file.bytes[..]) }).collect();
-    render_files(app, files, layers, upgrade, number, capabilities)
-}
-
-/// Renders a chart from a folder, for `windlass diff --local`.
-///
-/// # Errors
-/// As [`render`]; and what of the folder cannot be read.
+/// What of the folder cannot be read.
 pub fn load_local(directory: &Path) -> Result<Vec<SourceFile>, Failure> {
     let mut files = Vec::new();
     read_folder(directory, directory, &mut files)
@@ -219,10 +218,10 @@ fn read_folder(top: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> std::i
     Ok(())
 }
 
-/// Renders a chart from its files.
+/// Renders a chart from its files, which are all of it (see `gather`).
 ///
 /// # Errors
-/// As [`render`].
+/// What the chart, its values or its templates have wrong, with file and line.
 pub fn render_files(
     app: &App,
     files: Vec<SourceFile>,
@@ -231,15 +230,18 @@ pub fn render_files(
     number: u32,
     capabilities: &ServerCapabilities,
 ) -> Result<Content, Failure> {
-    let files = ignored(files)?;
     let digest = digest(app, &files, &layers, capabilities);
     let config = |reason: &str, message: String| Failure::new(Class::Config, reason, message);
-    let path = &app.spec.source.git.path;
+    let place = match app.chart() {
+        Some(chart) => format!("loading the chart {} from {}", chart.name, sources::charts::masked(&chart.repository)),
+        None => format!("loading the chart in \"{}\"", app.path()),
+    };
     let mut log = Log::default();
-    if !files.iter().any(|file| file.path == "Chart.yaml") {
-        return Err(config("ChartMissing", format!("there is no Chart.yaml in \"{path}\" on branch {}: set source.git.path to the chart's folder", app.spec.source.git.branch)));
+    let chart = chart::load_files(files, &mut log).map_err(|error| config("ChartInvalid", format!("{place}: {error}")))?;
+    let missing: Vec<&str> = chart.metadata.dependencies().iter().map(|wanted| wanted.name.as_str()).filter(|name| !chart.dependencies.iter().any(|there| there.name() == *name)).collect();
+    if !missing.is_empty() {
+        return Err(config("DependencyMissing", format!("{place}: its dependencies {} are named in Chart.yaml and not in charts/", missing.join(", "))));
     }
-    let chart = chart::load_files(files, &mut log).map_err(|error| config("ChartInvalid", format!("loading the chart in \"{path}\": {error}")))?;
     let mut values = Map::new();
     for (name, text) in &layers {
         let layer = chart::values::load_values(text).map_err(|error| config("ValuesInvalid", format!("{name}: {error}")))?;
@@ -259,7 +261,10 @@ pub fn render_files(
 }
 
 /// Without what the chart's `.helmignore` leaves out: a folder that is ignored takes all below it along.
-fn ignored(files: Vec<SourceFile>) -> Result<Vec<SourceFile>, Failure> {
+///
+/// # Errors
+/// A `.helmignore` that helm refuses.
+pub fn ignored(files: Vec<SourceFile>) -> Result<Vec<SourceFile>, Failure> {
     let text = files.iter().find(|file| file.path == ".helmignore").map(|file| file.bytes.clone());
     let rules = chart::ignore::Rules::parse(text.as_deref().unwrap_or_default());
     let mut rules = rules.map_err(|error| Failure::new(Class::Config, "ChartInvalid", format!(".helmignore: {error}")))?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::status::EnvironmentStatus;
 
-/// One chart, followed from one branch of a git repository, released as one Helm release in one namespace.
+/// One chart, followed from one branch of a git repository or from a chart repository, released as one Helm release in one namespace.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[kube(
     group = "windlass.dev",
@@ -20,6 +20,7 @@ use super::status::EnvironmentStatus;
     status = "EnvironmentStatus",
     derive = "PartialEq",
     printcolumn(name = "Branch", type_ = "string", json_path = ".spec.source.git.branch"),
+    printcolumn(name = "Chart", type_ = "string", json_path = ".spec.source.chart.name", priority = 1),
     printcolumn(name = "Revision", type_ = "string", json_path = ".status.revision"),
     printcolumn(name = "Release", type_ = "string", json_path = ".status.release.display"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
@@ -69,6 +70,9 @@ pub struct EnvironmentSpec {
     /// What becomes of the release when this Environment is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+    /// Where the chart is published, if anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish: Option<PublishSpec>,
     /// While true nothing is changed; what is under way is finished first.
     #[serde(default)]
     pub suspend: bool,
@@ -77,9 +81,96 @@ pub struct EnvironmentSpec {
 /// Where the chart comes from.
 #[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.git) || has(self.chart)").message("name where the chart comes from: git, or chart (git beside it then gives values files alone)"))]
+#[x_kube(validation = Rule::new("!has(self.dependencies) || !has(self.chart)").message("dependencies are for a chart in git: a chart from a repository carries its own"))]
 pub struct SourceSpec {
-    /// A branch of a git repository.
-    pub git: GitSourceSpec,
+    /// A branch of a git repository: the chart's folder, or a folder of plain manifests. Beside `chart`, git gives the files
+    /// of `spec.values.files` and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitSourceSpec>,
+    /// A chart from a chart repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chart: Option<ChartSourceSpec>,
+    /// How the repositories of dependencies that are not in the chart's `charts/` are opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub dependencies: Vec<DependencyAccess>,
+}
+
+/// A chart from a chart repository.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ChartSourceSpec {
+    /// The repository: `https://host/path` (with index.yaml), `oci://host/path` (the chart's name is added) or
+    /// `s3://bucket/prefix?endpoint=URL&region=NAME`.
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^(https?|oci|s3)://.+$')").message("must be an https://, http://, oci:// or s3:// address"))]
+    pub repository: String,
+    /// The chart's name.
+    #[schemars(length(min = 1, max = 250))]
+    pub name: String,
+    /// The version, or a range such as `~1.4` or `>=2 <3`; the newest where it is not given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 512))]
+    pub version: String,
+    /// Whether versions with a pre-release part count where the range names none.
+    #[serde(default)]
+    pub prereleases: bool,
+    /// How often the repository is looked at, for example `5m`.
+    #[serde(default = "default_chart_interval")]
+    #[schemars(regex(pattern = r"^([0-9]+ ?(ms|msec|s|sec|second|seconds|m|min|minute|minutes|h|hr|hour|hours|d|day|days|w|week|weeks) ?)+$"))]
+    pub interval: String,
+    /// A Secret in the Environment's namespace with the credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<LocalRef>,
+    /// Whether a registry or an S3 endpoint is spoken to without TLS.
+    #[serde(default)]
+    pub plain_http: bool,
+}
+
+/// How a repository of dependencies is opened.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DependencyAccess {
+    /// The repository as Chart.yaml names it, or the beginning of its path.
+    #[schemars(length(min = 1, max = 512))]
+    pub repository: String,
+    /// A Secret in the Environment's namespace with the credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<LocalRef>,
+    /// Whether a registry is spoken to without TLS.
+    #[serde(default)]
+    pub plain_http: bool,
+}
+
+/// Where the Environment's chart is published.
+#[derive(KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishSpec {
+    /// When: once the chart renders and its plan is accepted, or once it is released, healthy and tested.
+    #[serde(default)]
+    pub when: PublishWhen,
+    /// The repository: `oci://host/path`, `s3://bucket/prefix?endpoint=URL&region=NAME`, or `https://host/path` with
+    /// ChartMuseum's API.
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^(https?|oci|s3)://.+$')").message("must be an https://, http://, oci:// or s3:// address"))]
+    pub to: String,
+    /// A Secret in the Environment's namespace with the credentials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<LocalRef>,
+    /// Whether a registry or an S3 endpoint is spoken to without TLS.
+    #[serde(default)]
+    pub plain_http: bool,
+}
+
+/// When the Environment's chart is published.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum PublishWhen {
+    /// Once the chart renders and its plan is accepted.
+    Validated,
+    /// Once it is released, healthy and tested.
+    #[default]
+    Verified,
 }
 
 /// A branch of a git repository.
@@ -467,6 +558,9 @@ fn default_path() -> String {
 }
 fn default_interval() -> String {
     "1m".into()
+}
+fn default_chart_interval() -> String {
+    "5m".into()
 }
 fn default_depth() -> i32 {
     1

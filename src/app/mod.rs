@@ -108,6 +108,18 @@ pub struct SpecError {
     pub problem: String,
 }
 
+impl SourceSpec {
+    /// The branch that is followed; nothing where no git repository is.
+    pub fn branch(&self) -> &str {
+        self.git.as_ref().map_or("", |git| &git.branch)
+    }
+
+    /// The git repository's address; nothing where there is none.
+    pub fn git_url(&self) -> &str {
+        self.git.as_ref().map_or("", |git| &git.url)
+    }
+}
+
 impl App {
     /// Validates an Environment.
     ///
@@ -125,14 +137,18 @@ impl App {
                 problem: format!("\"{release}\" has {} characters; Helm allows 53. Set a shorter one", release.len()),
             });
         }
-        if let Some(promote) = spec.promote.as_ref().filter(|promote| promote.to == spec.source.git.branch) {
+        if spec.promote.is_some() && spec.source.chart.is_some() {
+            let problem = "it moves git branches: a chart from a repository goes on by spec.publish".to_owned();
+            return Err(SpecError { field: "promote".into(), problem });
+        }
+        if let Some(promote) = spec.promote.as_ref().filter(|promote| promote.to == spec.source.branch()) {
             let problem = format!("\"{}\" is the branch that this Environment follows: name the next one", promote.to);
             return Err(SpecError { field: "promote.to".into(), problem });
         }
         let annotation = |key: &str| meta.annotations.as_ref().and_then(|a| a.get(key)).cloned();
         Ok(App {
             target_namespace: spec.release.namespace.clone().unwrap_or_else(|| namespace.clone()),
-            interval: duration("source.git.interval", &spec.source.git.interval, Duration::from_secs(1))?,
+            interval: interval(&spec.source)?,
             timeout: duration("release.timeout", &spec.release.timeout, Duration::from_secs(1))?,
             health_timeout: duration("health.timeout", &spec.health.timeout, Duration::from_secs(1))?,
             test_timeout: duration("tests.timeout", &spec.tests.timeout, Duration::from_secs(1))?,
@@ -172,6 +188,26 @@ impl App {
         format!("{}/{}", self.namespace, self.name)
     }
 
+    /// The git repository that is followed, where one is.
+    pub fn git(&self) -> Option<&GitSourceSpec> {
+        self.spec.source.git.as_ref()
+    }
+
+    /// The chart repository that is followed, where one is.
+    pub fn chart(&self) -> Option<&ChartSourceSpec> {
+        self.spec.source.chart.as_ref()
+    }
+
+    /// The branch that is followed; nothing where no git repository is.
+    pub fn branch(&self) -> &str {
+        self.spec.source.branch()
+    }
+
+    /// The chart's folder in the git repository; nothing where there is none.
+    pub fn path(&self) -> &str {
+        self.git().map_or("", |git| &git.path)
+    }
+
     /// Whether nothing may be changed now.
     pub fn suspended(&self) -> bool {
         self.spec.suspend || self.requests.suspend
@@ -181,6 +217,15 @@ impl App {
 fn percent(field: &str, text: &str) -> Result<u8, SpecError> {
     let share = text.strip_suffix('%').and_then(|number| number.parse().ok()).filter(|share| *share <= 100);
     share.ok_or_else(|| SpecError { field: field.into(), problem: format!("\"{text}\" is not a share: write it as 50%") })
+}
+
+/// How often the source is looked at.
+fn interval(source: &SourceSpec) -> Result<Duration, SpecError> {
+    match (&source.chart, &source.git) {
+        (Some(chart), _) => duration("source.chart.interval", &chart.interval, Duration::from_secs(1)),
+        (None, Some(git)) => duration("source.git.interval", &git.interval, Duration::from_secs(1)),
+        (None, None) => Err(SpecError { field: "source".into(), problem: "it names no source: set source.git or source.chart".into() }),
+    }
 }
 
 fn duration(field: &str, text: &str, least: Duration) -> Result<Duration, SpecError> {

@@ -71,7 +71,7 @@ mod tests {
     fn a_file_means_what_the_object_means() {
         let env = parse(FILE).expect("it is right");
         assert_eq!(env.metadata.namespace.as_deref(), Some("default"));
-        assert_eq!(env.spec.source.git.interval, "1m");
+        assert_eq!(env.spec.source.git.as_ref().unwrap().interval, "1m");
         let wrong = parse(&format!("{FILE}  syncs: {{mode: Manual}}\n"));
         assert_eq!(wrong.expect_err("no such field"), "unknown field \"spec.syncs\"");
         let wrong = parse(&format!("{FILE}  sync: {{retry: {{limits: 3}}}}\n"));

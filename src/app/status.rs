@@ -34,7 +34,7 @@ pub struct EnvironmentStatus {
     /// The last test results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestsStatus>,
-    /// Ready, Reconciling, Stalled, Healthy, TestsPassed, RolledBack.
+    /// Ready, Reconciling, Stalled, Healthy, TestsPassed, Published, RolledBack.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -18,12 +18,14 @@ pub enum Kind {
     List(&'static Kind, &'static str),
     /// `map[string]string`
     TextMap,
+    /// A map from strings to something else, with Go's name of its own type.
+    MapOf(&'static Kind, &'static str),
     /// A struct, or a pointer to one: Go's name of the type in a package, and its fields.
     Struct(&'static str, &'static [Field]),
 }
 
 /// A field of a struct: its name in JSON and its type.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field(pub &'static str, pub &'static Kind);
 
 /// Decodes YAML over what `target` already holds, as Go decodes into a struct that is not empty.
@@ -89,6 +91,12 @@ impl Decoder {
                     entries.insert(key, text);
                 }
             }
+            (Kind::MapOf(kind, _), Value::Map(map)) => {
+                let entries = table(target);
+                for (key, raw) in map {
+                    self.value(raw, kind, entries.entry(key).or_default());
+                }
+            }
             (Kind::Struct(name, fields), Value::Map(map)) => self.fields(map, name, fields, target),
             (_, raw) => self.refuse(raw_kind(&raw), kind),
         }
@@ -135,6 +143,7 @@ impl Decoder {
             Kind::Any => "interface {}",
             Kind::List(_, ty) => ty,
             Kind::TextMap => "map[string]string",
+            Kind::MapOf(_, ty) => ty,
             Kind::Struct(name, _) => name,
         };
         let target = match self.owner {

@@ -95,29 +95,29 @@ const DEPENDENCY: Kind = Kind::Struct(
 
 const DEPENDENCIES: Kind = Kind::List(&DEPENDENCY, "[]*v2.Dependency");
 
+/// The fields of Chart.yaml; an entry of a repository's index has them too.
+pub const METADATA_FIELDS: [Field; 17] = [
+    Field("name", &Kind::Text),
+    Field("home", &Kind::Text),
+    Field("sources", &TEXTS),
+    Field("version", &Kind::Text),
+    Field("description", &Kind::Text),
+    Field("keywords", &TEXTS),
+    Field("maintainers", &Kind::List(&MAINTAINER, "[]*v2.Maintainer")),
+    Field("icon", &Kind::Text),
+    Field("apiVersion", &Kind::Text),
+    Field("condition", &Kind::Text),
+    Field("tags", &Kind::Text),
+    Field("appVersion", &Kind::Text),
+    Field("deprecated", &Kind::Bool),
+    Field("annotations", &Kind::TextMap),
+    Field("kubeVersion", &Kind::Text),
+    Field("dependencies", &DEPENDENCIES),
+    Field("type", &Kind::Text),
+];
+
 /// The type of Chart.yaml, for [`super::decode_yaml`].
-pub const METADATA: Kind = Kind::Struct(
-    "v2.Metadata",
-    &[
-        Field("name", &Kind::Text),
-        Field("home", &Kind::Text),
-        Field("sources", &TEXTS),
-        Field("version", &Kind::Text),
-        Field("description", &Kind::Text),
-        Field("keywords", &TEXTS),
-        Field("maintainers", &Kind::List(&MAINTAINER, "[]*v2.Maintainer")),
-        Field("icon", &Kind::Text),
-        Field("apiVersion", &Kind::Text),
-        Field("condition", &Kind::Text),
-        Field("tags", &Kind::Text),
-        Field("appVersion", &Kind::Text),
-        Field("deprecated", &Kind::Bool),
-        Field("annotations", &Kind::TextMap),
-        Field("kubeVersion", &Kind::Text),
-        Field("dependencies", &DEPENDENCIES),
-        Field("type", &Kind::Text),
-    ],
-);
+pub const METADATA: Kind = Kind::Struct("v2.Metadata", &METADATA_FIELDS);
 
 /// The type of Chart.lock.
 pub const LOCK: Kind = Kind::Struct(
@@ -372,6 +372,16 @@ impl Dependency {
 }
 
 impl Lock {
+    /// As JSON: what is written to Chart.lock (and sorted by key there).
+    pub fn to_value(&self) -> Value {
+        let dependencies: Vec<Value> = self.dependencies.iter().map(Dependency::to_value).collect();
+        let mut map = Map::new();
+        map.insert("generated".into(), self.generated.as_str().into());
+        map.insert("digest".into(), self.digest.as_str().into());
+        map.insert("dependencies".into(), dependencies.into());
+        map.into()
+    }
+
     /// From what [`super::decode_yaml`] made of the file.
     pub fn from_value(value: &Value) -> Lock {
         Lock {

@@ -12,3 +12,13 @@ pub fn is_compatible(range: &str, version: &str) -> bool {
 pub fn is_version(version: &str) -> bool {
     Version::parse(version.as_bytes()).is_ok()
 }
+
+/// Whether `semver.StrictNewVersion` takes it: three numbers, no `v` before them.
+pub fn is_strict(version: &str) -> bool {
+    Version::parse(version.as_bytes()).is_ok_and(|parsed| parsed.to_string() == version)
+}
+
+/// Whether `semver.NewConstraint` takes it.
+pub fn is_range(range: &str) -> bool {
+    Constraints::parse(range.as_bytes()).is_ok()
+}

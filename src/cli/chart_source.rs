@@ -1,6 +1,7 @@
 //! A chart on disk: where the argument leads, and its files as Helm walks them (`LoadDir`, `internal/sympath`).
 
 use super::goerror::{errno_text, path_error};
+use super::remote::ChartFlags;
 use crate::chart::archive::{MAX_DECOMPRESSED_CHART_BYTES, without_bom};
 use crate::chart::log::quote;
 use crate::chart::{Chart, Log, SourceFile, ignore::Rules, load_archive, load_files};
@@ -13,19 +14,48 @@ const MAX_FOLDER_DEPTH: usize = 64;
 /// The most files of a chart folder.
 const MAX_FILES: usize = 100_000;
 
-/// `LocateChart` for what is on disk: the absolute path of the argument.
-pub(super) fn locate(name: &str) -> Result<PathBuf, String> {
+/// Where a chart was found.
+pub(super) enum Located {
+    /// A folder or an archive on disk, by its absolute path.
+    Disk(PathBuf),
+    /// An archive that was fetched.
+    Fetched(Vec<u8>),
+}
+
+/// `LocateChart`: on disk where it is there and no repository is named, else from where the reference leads.
+pub(super) fn find(name: &str, flags: &ChartFlags, log: &mut Log) -> Result<Located, String> {
+    flags.check()?;
     let name = name.trim();
-    let path = Path::new(name);
-    if path.exists() {
-        return absolute(path);
+    if flags.repo().is_none() {
+        if Path::new(name).exists() {
+            return absolute(Path::new(name)).map(Located::Disk);
+        }
+        if Path::new(name).is_absolute() || name.starts_with('.') {
+            return Err(format!("path {} not found", quote(name)));
+        }
     }
-    if path.is_absolute() || name.starts_with('.') {
-        return Err(format!("path {} not found", quote(name)));
-    }
-    match name.split_once('/') {
-        Some((repository, _)) => Err(format!("repo {repository} not found")),
-        None => Err(format!("non-absolute URLs should be in form of repo_name/path_to_chart, got: {name}")),
+    fetch(name, flags, log).map(Located::Fetched)
+}
+
+#[cfg(feature = "agent")]
+fn fetch(name: &str, flags: &ChartFlags, log: &mut Log) -> Result<Vec<u8>, String> {
+    super::connection::block_on_value(async {
+        let session = super::remote::Session::new(&flags.server, flags.pass_credentials, super::remote::Printer::Err)?;
+        let place = session.locate(name, flags, log).await?;
+        session.fetch(&place).await
+    })
+}
+
+#[cfg(not(feature = "agent"))]
+fn fetch(name: &str, _: &ChartFlags, _: &mut Log) -> Result<Vec<u8>, String> {
+    Err(format!("{name} is not on disk, and this build of windlass has no network"))
+}
+
+/// Loads what was found.
+pub(super) fn load_located(located: &Located, log: &mut Log) -> Result<Chart, String> {
+    match located {
+        Located::Disk(path) => load(path, log),
+        Located::Fetched(bytes) => load_archive(bytes, log).map_err(|error| format!("the archive that was fetched is no chart: {error}")),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod crd;
 #[cfg(feature = "agent")]
 mod environments;
 mod create;
+mod dependency;
 mod goerror;
 mod host;
 mod lint;
@@ -23,6 +24,14 @@ mod lint;
 mod look;
 #[cfg(feature = "agent")]
 mod promote;
+mod package;
+#[cfg(feature = "agent")]
+mod publish;
+#[cfg(feature = "agent")]
+mod pull;
+#[cfg(feature = "agent")]
+mod push;
+mod remote;
 mod show;
 mod template;
 #[cfg(feature = "agent")]
@@ -76,6 +85,20 @@ enum Command {
     Show(show::Show),
     /// Create a new chart with the given name
     Create(create::Create),
+    /// Package a chart directory into a chart archive
+    #[command(args_override_self = true)]
+    Package(package::Package),
+    /// Manage a chart's dependencies
+    #[command(visible_aliases = ["dep", "dependencies"])]
+    Dependency(dependency::Dependency),
+    /// Download a chart from a repository and (optionally) unpack it in local directory
+    #[cfg(feature = "agent")]
+    #[command(args_override_self = true, visible_alias = "fetch")]
+    Pull(pull::Pull),
+    /// Push a chart to remote
+    #[cfg(feature = "agent")]
+    #[command(args_override_self = true)]
+    Push(push::Push),
     /// Follow Environments and bring the cluster to what git says
     #[cfg(feature = "agent")]
     Agent(agent::Agent),
@@ -101,6 +124,9 @@ enum Command {
     /// Run the tests of an Environment's deployed release; exit code 1 if one fails
     #[cfg(feature = "agent")]
     Test(test::Test),
+    /// Publish an Environment's chart to the chart repository that its spec names
+    #[cfg(feature = "agent")]
+    Publish(publish::Publish),
     /// Try a revision again that failed before
     #[cfg(feature = "agent")]
     Retry(ask::Ask),
@@ -129,6 +155,12 @@ pub fn main() -> ExitCode {
         Command::Lint(command) => command.run(&cli.global),
         Command::Show(command) => command.run(),
         Command::Create(command) => command.run(),
+        Command::Package(command) => command.run(&cli.global),
+        Command::Dependency(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Pull(command) => command.run(),
+        #[cfg(feature = "agent")]
+        Command::Push(command) => command.run(),
         #[cfg(feature = "agent")]
         Command::Agent(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
@@ -145,6 +177,8 @@ pub fn main() -> ExitCode {
         Command::Render(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
         Command::Test(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Publish(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
         Command::Retry(command) => command.run(ask::What::Retry, &cli.global),
         #[cfg(feature = "agent")]

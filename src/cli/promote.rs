@@ -115,7 +115,8 @@ fn short(commit: &str) -> String {
 /// Along the branches: each before the one that follows the branch it promotes to.
 fn chain(mut envs: Vec<Environment>) -> Vec<Environment> {
     let feeds = |env: &Environment, other: &Environment| {
-        env.spec.promote.as_ref().is_some_and(|p| p.to == other.spec.source.git.branch) && env.spec.source.git.url == other.spec.source.git.url
+        let same = env.spec.source.git_url() == other.spec.source.git_url();
+        env.spec.promote.as_ref().is_some_and(|p| p.to == other.spec.source.branch()) && same
     };
     let mut sorted: Vec<Environment> = Vec::new();
     while !envs.is_empty() {
@@ -141,7 +142,11 @@ async fn between(shared: &Arc<Shared>, env: &Environment) -> Option<Result<Betwe
         Ok(creds) => creds,
         Err(failure) => return Some(Err(failure.message)),
     };
-    let (git, spec) = (shared.git.clone(), agent::git_spec(&app));
+    let spec = match agent::git_spec(&app) {
+        Ok(spec) => spec,
+        Err(failure) => return Some(Err(failure.message)),
+    };
+    let git = shared.git.clone();
     let found = tokio::task::spawn_blocking(move || git.between(&spec, &creds, &to, MAX_COMMITS)).await;
     Some(match found {
         Ok(found) => found.map_err(|error| error.to_string()),
@@ -160,7 +165,7 @@ fn print(output: Output, rows: &[(Environment, Option<Result<Between, String>>)]
             let commits = between.iter().flatten().flat_map(|b| &b.commits);
             let commits = commits.map(|c| json!({ "commit": c.id.to_string(), "author": c.author, "subject": c.subject }));
             json!({
-                "namespace": env.metadata.namespace, "name": env.metadata.name, "branch": env.spec.source.git.branch,
+                "namespace": env.metadata.namespace, "name": env.metadata.name, "branch": env.spec.source.branch(),
                 "revision": env.status.as_ref().and_then(|s| s.revision.clone()), "ready": condition(env, "Ready").status,
                 "to": env.spec.promote.as_ref().map(|p| p.to.clone()), "state": condition(env, "Promoted").message,
                 "ahead": between.iter().flatten().map(|b| b.ahead).next(), "behind": between.iter().flatten().map(|b| b.behind).next(),
@@ -174,7 +179,7 @@ fn print(output: Output, rows: &[(Environment, Option<Result<Between, String>>)]
         lines.push(vec![
             of(env, &|env| env.metadata.namespace.clone()),
             of(env, &|env| env.metadata.name.clone()),
-            env.spec.source.git.branch.clone(),
+            env.spec.source.branch().to_owned(),
             of(env, &|env| env.status.as_ref()?.revision.clone()),
             condition(env, "Ready").reason,
             of(env, &|env| Some(env.spec.promote.as_ref()?.to.clone())),
@@ -191,7 +196,7 @@ fn print(output: Output, rows: &[(Environment, Option<Result<Between, String>>)]
         let Some(Ok(between)) = between else { continue };
         let to = env.spec.promote.as_ref().map(|promote| promote.to.as_str()).unwrap_or_default();
         if between.ahead > 0 {
-            println!("\n{} → {to}:", env.spec.source.git.branch);
+            println!("\n{} → {to}:", env.spec.source.branch());
         }
         between.commits.iter().for_each(|commit| println!("  {} {} ({})", short(&commit.id.to_string()), commit.subject, commit.author));
         if between.ahead > between.commits.len() {

@@ -1,6 +1,7 @@
 //! `windlass show`: Helm's `pkg/action/show.go`.
 
 use super::chart_source;
+use super::remote::ChartFlags;
 use super::{Outcome, write_out};
 use crate::chart::{Chart, Log};
 use crate::yaml;
@@ -29,8 +30,10 @@ enum Part {
 
 #[derive(Args, Debug)]
 struct Reference {
-    /// The chart's folder or archive
+    /// The chart: a folder, an archive, a URL, oci://… or repository/name
     chart: String,
+    #[command(flatten)]
+    flags: ChartFlags,
 }
 
 impl Show {
@@ -41,9 +44,8 @@ impl Show {
         | Part::Values(reference)
         | Part::Readme(reference)
         | Part::Crds(reference)) = &self.part;
-        let path = chart_source::locate(&reference.chart)?;
         let mut log = Log::default();
-        let chart = chart_source::load(&path, &mut log);
+        let chart = chart_source::find(&reference.chart, &reference.flags, &mut log).and_then(|located| chart_source::load_located(&located, &mut log));
         super::print_notices(&log);
         write_out(&self.text(&chart?))
     }

@@ -3,6 +3,7 @@
 use super::chart_source;
 use super::goerror::path_error;
 use super::host::LocalHost;
+use super::remote::ChartFlags;
 use super::value_flags::{ValueFlags, split_csv};
 use super::{Global, Outcome};
 use crate::chart::capabilities::{Capabilities, KubeVersion};
@@ -22,6 +23,8 @@ pub struct Template {
     arguments: Vec<String>,
     #[command(flatten)]
     values: ValueFlags,
+    #[command(flatten)]
+    chart: ChartFlags,
     /// Kubernetes version used for Capabilities.KubeVersion
     #[arg(long, value_name = "string")]
     kube_version: Option<String>,
@@ -117,9 +120,9 @@ impl Template {
             _ => KubeVersion::default(),
         };
         let (name, reference) = self.name_and_chart()?;
-        let path = chart_source::locate(reference)?;
+        let located = chart_source::find(reference, &self.chart, log)?;
         let values = self.values.merge()?;
-        let chart = chart_source::load(&path, log)?;
+        let chart = chart_source::load_located(&located, log)?;
         check_installable(&chart, log)?;
         let extra: Vec<String> = self.api_versions.iter().flat_map(|list| split_csv(list)).collect();
         let options = Options {

@@ -1,11 +1,22 @@
-//! Where charts come from: each source turns a specification into a [`Snapshot`] of files at one revision.
+//! Where charts come from: git gives a [`Snapshot`] of files at one commit, chart repositories give archives by digest.
 
+pub mod access;
+pub mod archive_cache;
+pub mod chart_error;
+pub mod chart_repo;
+pub mod charts;
 pub mod error;
 pub mod git;
+pub mod http;
+pub mod oci;
+pub mod s3;
 
+pub use access::Access;
+pub use chart_error::ChartError;
+pub use charts::{Archive, Charts, Found, Outcome, Repository, Upload};
 pub use error::{Class, SourceError};
-pub use git::credentials::Credentials;
 pub use git::promote::{Between, Identity, Moved, Promotion};
+pub use git::credentials::{Credentials, Hidden};
 pub use git::tree::TreeLimits;
 pub use git::{CacheLimits, Commit, CommitId, GitCache, GitSpec, History, Snapshot, Want};
 

@@ -252,6 +252,13 @@ impl Constraints {
     }
 }
 
+impl Constraints {
+    /// `Constraints.Check` with `IncludePrerelease`: a pre-release counts by its order alone.
+    pub fn check_prereleases(&self, version: &Version) -> bool {
+        self.groups.iter().any(|group| group.iter().all(|constraint| constraint.check(version)))
+    }
+}
+
 /// `1.2 - 1.4` → `>= 1.2, <= 1.4`
 fn rewrite_ranges(text: &[u8]) -> Vec<u8> {
     let mut out = text.to_vec();

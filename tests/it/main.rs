@@ -3,6 +3,8 @@
 
 mod architecture;
 mod charts;
+#[cfg(feature = "agent")]
+mod charts_remote;
 mod differential;
 mod functions;
 mod schema;

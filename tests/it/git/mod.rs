@@ -5,7 +5,7 @@ mod follow;
 mod http;
 mod promote;
 mod repos;
-mod server;
+pub mod server;
 mod ssh;
 mod tree;
 

@@ -7,6 +7,7 @@ pub mod demo;
 pub mod git_server;
 pub mod images;
 pub mod repo;
+pub mod servers;
 pub mod parts;
 pub mod proxy;
 pub mod sys;
