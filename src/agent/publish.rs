@@ -105,9 +105,11 @@ impl<K: Keeper> Driver<K> {
         (last.result.is_err() && last.next < Millis::MAX).then_some(last.next)
     }
 
-    /// Publishes a revision and notes how it went. Nothing of it holds a release up.
+    /// Publishes a revision and notes how it went. A failure holds no release up.
     pub(super) async fn publish_revision(&mut self, revision: String) {
         let Some(spec) = self.app.spec.publish.clone() else { return };
+        let shared = self.shared.clone();
+        let _slot = shared.slots.acquire().await.expect("the semaphore is never closed");
         let result = match gather::gather(&self.shared, &self.app, &At::Revision(revision.clone())).await {
             Ok(gathered) => publish(&self.shared, &self.app, &spec, &gathered).await,
             Err(failure) => Err(failure),

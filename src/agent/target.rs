@@ -12,7 +12,7 @@ use crate::{
     object::{Gvk, Object, ObjectRef},
     release::{self, Chart, Release, Rendered},
     render,
-    sources::{self, GitSpec, Snapshot, SourceError},
+    sources::{GitSpec, Snapshot, SourceError},
     value::{Map, Value},
     yaml,
 };
@@ -233,7 +233,7 @@ pub fn render_files(
     let digest = digest(app, &files, &layers, capabilities);
     let config = |reason: &str, message: String| Failure::new(Class::Config, reason, message);
     let place = match app.chart() {
-        Some(chart) => format!("loading the chart {} from {}", chart.name, sources::charts::masked(&chart.repository)),
+        Some(source) => format!("loading the chart {} from {}", source.name, chart::repository::masked(&source.repository)),
         None => format!("loading the chart in \"{}\"", app.path()),
     };
     let mut log = Log::default();

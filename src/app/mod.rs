@@ -203,6 +203,14 @@ impl App {
         self.spec.source.branch()
     }
 
+    /// What is followed, for people: the branch, or the chart and where it comes from.
+    pub fn followed(&self) -> String {
+        match self.chart() {
+            Some(chart) => format!("{} {} in {}", chart.name, if chart.version.is_empty() { "*" } else { &chart.version }, crate::chart::repository::masked(&chart.repository)),
+            None => self.branch().to_owned(),
+        }
+    }
+
     /// The chart's folder in the git repository; nothing where there is none.
     pub fn path(&self) -> &str {
         self.git().map_or("", |git| &git.path)

@@ -158,7 +158,7 @@ impl Diff {
                 }
                 Format::Markdown => {
                     let title = match &what {
-                        What::Head => format!("{} at the head of {}", found.app.id(), found.app.branch()),
+                        What::Head => format!("{} at the head of {}", found.app.id(), found.app.followed()),
                         What::Revision(revision) => format!("{} at {revision}", found.app.id()),
                         What::Local(folder) => format!("{} from {}", found.app.id(), folder.display()),
                     };

@@ -80,7 +80,7 @@ pub async fn archive(charts: &Charts, repository: &Repository, found: &Found) ->
     let client = charts.client(repository)?;
     let own = repository.access.pass_everywhere || repository::same_host(&repository.address, &found.place);
     let access = if own { repository.access.clone() } else { Default::default() };
-    let doing = format!("fetching {}", super::charts::masked(&found.place));
+    let doing = format!("fetching {}", repository::masked(&found.place));
     let missing = "the index names it, and it is not there; publish it again";
     match http::get(&client, &found.place, &access, None, MAX_ARCHIVE_BYTES).await {
         Ok(Answer::Body { bytes, .. }) => Ok(bytes),

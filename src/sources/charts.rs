@@ -8,7 +8,7 @@ use super::http;
 use super::oci::{self, Registry};
 use super::s3;
 use super::{Access, archive_cache::ArchiveCache};
-use crate::chart::repository::{Entry, Index, Wanted};
+use crate::chart::repository::{Entry, Index, Wanted, masked};
 use crate::chart::{Log, Metadata, SourceFile, archive::read_archive};
 use crate::value::Map;
 use sha2::{Digest as _, Sha256};
@@ -240,16 +240,6 @@ impl Repository {
         digest.update(self.access.fingerprint());
         digest.update(more);
         digest.finalize().into()
-    }
-}
-
-/// A URL without what stands before its `@`.
-pub fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://***@{}", &rest[at + 1..]),
-        None => url.to_owned(),
     }
 }
 

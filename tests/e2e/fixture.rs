@@ -289,6 +289,14 @@ impl Repository {
         std::fs::write(self.folder.join("work").join(path), text).expect("the file can be written");
     }
 
+    /// Adds a file, commits and pushes.
+    pub fn add(&self, path: &str, text: &str) {
+        let file = self.folder.join("work").join(path);
+        std::fs::create_dir_all(file.parent().expect("a file lies in a folder")).expect("a folder");
+        std::fs::write(&file, text).expect("the file can be written");
+        self.commit(&format!("Add {path}"));
+    }
+
     /// Removes a file, commits and pushes.
     pub fn remove(&self, path: &str) {
         std::fs::remove_file(self.folder.join("work").join(path)).expect("the file is there");
@@ -314,7 +322,8 @@ impl Repository {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder with all below it.
+pub fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).expect("the folder is there") {
         let path = entry.expect("readable").path();
         let target = to.join(path.file_name().expect("it has a name"));

@@ -91,6 +91,16 @@ fn escaped(path: &str) -> String {
     out
 }
 
+/// A URL without what stands before its `@`.
+pub fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find('/').unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://***@{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
 /// `urlutil.Equal`: the same but for a slash at the end of the path.
 pub fn same_url(a: &str, b: &str) -> bool {
     let clean = |url: &str| {

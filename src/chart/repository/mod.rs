@@ -7,7 +7,7 @@ mod lock;
 mod pick;
 mod revision;
 
-pub use address::{OciReference, is_oci, resolve, same_host, same_url};
+pub use address::{OciReference, is_oci, masked, resolve, same_host, same_url};
 pub use index::{Entry, Index};
 pub use json::{Blob, manifest, metadata as metadata_json};
 pub use lock::{hash, hash_v2, versions_equal};

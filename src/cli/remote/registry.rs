@@ -55,6 +55,10 @@ pub async fn resolve(session: &Session, reference: &str, version: &str) -> Resul
     parsed.tag = if Version::parse(version.as_bytes()).is_ok() {
         version
     } else {
+        // helm asks for tags by the reference as it was written, and plus signs are none of a tag.
+        if let Some((_, tag)) = reference.rsplit_once(':').filter(|(_, tag)| tag.contains('+') && !tag.contains('/')) {
+            return Err(format!("invalid reference: invalid tag {}", quote(tag)));
+        }
         let tags = tags(session, &parsed).await?;
         if tags.is_empty() {
             return Err(format!("unable to locate any tags in provided repository: {reference}"));
@@ -93,6 +97,9 @@ pub async fn pull(session: &Session, reference: &OciReference) -> Result<Vec<u8>
     let pulled = registry.pull(reference).await.map_err(|fault| match fault {
         OciFault::Missing(_) => format!("failed to perform \"FetchReference\" on source: {reference}: not found"),
         OciFault::Invalid(why) => why,
+        OciFault::Denied(answer) if answer.starts_with("401") && session.access.basic(&reference.registry).is_none() => {
+            format!("failed to perform \"FetchReference\" on source: GET {}: basic credential not found", quote(&url))
+        }
         fault => format!("failed to perform \"FetchReference\" on source: {}", words(fault, &url)),
     })?;
     report(session.printer, "Pulled", reference, &pulled.manifest);

@@ -96,6 +96,28 @@ fn credentials_of_every_kind_open_a_repository() {
     });
 }
 
+#[test]
+fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
+    use crate::git::server::{Front, Http as Tls, authority};
+    let folder = tempfile::TempDir::new().unwrap();
+    repository(folder.path());
+    let index: &'static str = fs::read_to_string(folder.path().join("index.yaml")).unwrap().leak();
+    let authority = authority("localhost");
+    let front = Front { page: Some(index), tls: Some((authority.chain.clone(), authority.key.clone())), ..Front::default() };
+    let server = Tls::start(folder.path(), front);
+    let cache = tempfile::TempDir::new().unwrap();
+    let charts = Charts::new(cache.path());
+    let address = format!("https://localhost:{}", server.port);
+    block(async {
+        let error = charts.find(&open(&address), "shop", &range("")).await.unwrap_err();
+        assert_eq!(error.reason(), "ChartRepositoryUnreachable", "{error}");
+        assert!(error.to_string().contains("certificate"), "{error}");
+        let access = Access { ca: Some(authority.root_pem.clone()), ..Access::default() };
+        let found = charts.find(&Repository { address, access }, "shop", &range("")).await.unwrap();
+        assert_eq!(found.version, "1.1.0");
+    });
+}
+
 /// What has to hold of every place that charts are published to.
 async fn published(charts: &Charts, repo: &Repository) {
     let (one, two, other) = (upload("1.0.0", "one"), upload("1.1.0+b.2", "two"), upload("1.0.0", "other"));
