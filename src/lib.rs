@@ -13,6 +13,10 @@ pub mod release; // Helm's release records and what stands beside them
 pub mod app; // what the user wrote, validated
 pub mod decide; // what to do next: pure, total, no await
 #[cfg(feature = "agent")]
+pub mod webhooks; // what senders of webhooks tell, proved: a driver each
+#[cfg(feature = "agent")]
+pub mod images; // what registries have, what a policy picks of it
+#[cfg(feature = "agent")]
 pub mod sources; // a branch of a repository to a snapshot of files
 #[cfg(feature = "agent")]
 pub mod cluster; // the API server: objects, watches, records, events

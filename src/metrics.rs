@@ -314,6 +314,11 @@ impl Metrics {
         }
     }
 
+    /// A Receiver was called.
+    pub fn webhook(&self, driver: &str, result: &str) {
+        self.count("windlass_webhooks_total", &[driver, result], 1);
+    }
+
     /// Environments that are due and wait.
     pub fn queue_depth(&self, depth: usize) {
         self.int("windlass_queue_depth", &[], depth as i64);

@@ -26,6 +26,10 @@ pub enum Wake {
     Input(ObjectRef),
     /// The branch may have moved.
     Source,
+    /// A webhook says that the branch moved.
+    Pushed,
+    /// There is something new to tell, and nothing to forget.
+    Told,
     /// A release record changed.
     Record(Seen),
 }
@@ -82,10 +86,29 @@ pub struct Work {
     pub failing: Option<Millis>,
     /// How publishing went, last.
     pub published: Option<super::publish::Published>,
+    /// Since when an image of the target is missing.
+    pub missing_since: Option<Millis>,
+    /// The head as it was last seen, for the trust in webhooks.
+    pub seen_head: Option<String>,
+    /// Whether webhooks tell of what is pushed.
+    pub told_of_pushes: Told,
     /// Log lines already written for a waiting reason.
     pub told: String,
     /// The attempt and stage that this agent began: nothing of it ran before.
     pub began: Option<(u64, decide::Stage)>,
+}
+
+/// Whether webhooks tell of what is pushed to the branch: then it is looked at less often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// None came, or one did not come that should have.
+    #[default]
+    No,
+    /// They do.
+    Yes {
+        /// The next look is because of one.
+        pending: bool,
+    },
 }
 
 /// While objects become healthy, they are looked at again after this time even if no watch speaks: a Pod's trouble shows in
@@ -205,10 +228,18 @@ impl<K: Keeper> Driver<K> {
                         self.facts.head = None;
                     }
                 }
+                if app.requests.wake != self.app.requests.wake {
+                    self.wake(Wake::Pushed);
+                }
                 self.policy = policy(&app, &self.shared.holder);
                 self.app = *app;
             }
+            Wake::Told => {}
             Wake::Source => self.facts.head = None,
+            Wake::Pushed => {
+                self.work.told_of_pushes = Told::Yes { pending: true };
+                self.facts.head = None;
+            }
             Wake::Record(seen) => {
                 // Our own writes come back to us: only what somebody else wrote is news.
                 if self.record.is_some() && !self.records.knows(seen.number, seen.version.as_deref()) {
@@ -242,7 +273,8 @@ impl<K: Keeper> Driver<K> {
 
     async fn publish(&mut self, decision: &Decision) {
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let seen = status::Seen { source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone(), promotion: decide::promotion(&self.view()), published: self.work.published.clone() };
+        let images = self.shared.image_status.get(&self.app.id()).unwrap_or_else(|| self.published.images.clone());
+        let seen = status::Seen { images, source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone(), promotion: decide::promotion(&self.view()), published: self.work.published.clone() };
         let mut new = status::derive(&self.app, self.record.as_ref(), &self.facts, &seen, decision, &time);
         status::keep_times(&mut new, &self.published);
         self.gauge(&new);

@@ -2,7 +2,7 @@
 
 use super::{
     Driver, Keeper,
-    drive::now,
+    drive::{Told, now},
     gather::{self, At},
     status::short,
     target::{self, Content},
@@ -44,10 +44,12 @@ impl<K: Keeper> Driver<K> {
 
     async fn fetch(&mut self, token: Option<String>) {
         let commit = gather::head(&self.shared, &self.app, self.record.as_ref()).await;
+        self.trust_webhooks(commit.as_ref().ok());
+        let stretched = if self.work.told_of_pushes == Told::No { self.policy.interval } else { stretched(self.policy.interval) };
         let failures = u32::from(commit.is_err());
         // A tenth of the interval, by name: environments of one agent do not all knock at the same moment.
         let jitter = jitter(&self.app.id(), self.policy.interval / 10);
-        let next = now() + if failures > 0 { self.policy.interval.min(30_000) } else { self.policy.interval } + jitter;
+        let next = now() + if failures > 0 { self.policy.interval.min(30_000) } else { stretched } + jitter;
         let next = next.max(now() + 250);
         if let Err(failure) = &commit {
             tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
@@ -57,6 +59,18 @@ impl<K: Keeper> Driver<K> {
             self.facts.refused = None;
         }
         self.facts.head = Some(Head { commit, next, token });
+    }
+
+    /// A look that a webhook caused keeps the trust in them; one that finds by itself what none told of ends it.
+    fn trust_webhooks(&mut self, commit: Option<&String>) {
+        let Some(commit) = commit else { return };
+        let news = self.work.seen_head.as_ref().is_some_and(|seen| seen != commit);
+        self.work.told_of_pushes = match self.work.told_of_pushes {
+            Told::Yes { pending: false } if news => Told::No,
+            Told::Yes { .. } => Told::Yes { pending: false },
+            Told::No => Told::No,
+        };
+        self.work.seen_head = Some(commit.clone());
     }
 
     async fn render(&mut self, revision: String) {
@@ -75,8 +89,9 @@ impl<K: Keeper> Driver<K> {
                 Err(failure)
             }
         };
-        // A failure that is the revision's own stays until the branch or the spec moves.
+        // A failure that is the revision's own stays until the branch or the spec moves. A signature may still come: as a tag.
         let next = match &digest {
+            Err(failure) if matches!(failure.reason.as_str(), "CommitUnsigned" | "SignatureForeign") => now() + self.policy.interval.max(10_000),
             Err(failure) if failure.class != Class::Transient => Millis::MAX,
             _ => next,
         };
@@ -87,6 +102,7 @@ impl<K: Keeper> Driver<K> {
 
     async fn content(&mut self, revision: &str) -> Result<Content, Failure> {
         let gathered = gather::gather(&self.shared, &self.app, &At::Revision(revision.to_owned())).await?;
+        self.signed(revision).await?;
         let upgrade = self.record.as_ref().is_some_and(|record| record.deployed().is_some());
         let number = self.record.as_ref().map_or(1, crate::decide::Record::next_number);
         let app = self.app.clone();
@@ -105,6 +121,34 @@ impl<K: Keeper> Driver<K> {
         Ok(content)
     }
 
+    /// Whether the commit carries a signature of those who may.
+    async fn signed(&self, revision: &str) -> Result<(), Failure> {
+        use crate::app::VerifyMode;
+        let Some(verify) = self.app.git().and_then(|git| git.verify.as_ref()) else { return Ok(()) };
+        // Of a chart from a repository git gives the values: their commit is what is signed.
+        let values = self.app.chart().and_then(|_| crate::chart::repository::Revision::parse(revision)).and_then(|found| found.values);
+        let commit: sources::CommitId = values.as_deref().unwrap_or(revision).parse().map_err(|error| source_failure(&error))?;
+        let wrong = |why: String| Failure::new(Class::Config, "VerifyInvalid", why);
+        let data = super::updates::secret(&self.shared, &self.app, &verify.secret_ref.name, "source.git.verify.secretRef").await.map_err(wrong)?;
+        let keys = sources::Keyring::from_secret(&data).map_err(|why| wrong(format!("the Secret {} in source.git.verify: {why}", verify.secret_ref.name)))?;
+        let what = match verify.mode {
+            VerifyMode::Commit => sources::Signed::Commit,
+            VerifyMode::Tag => sources::Signed::Tag,
+            VerifyMode::CommitOrTag => sources::Signed::CommitOrTag,
+        };
+        let (git, spec) = (self.shared.git.clone(), target::git_spec(&self.app)?);
+        let creds = super::planning::credentials(&self.shared, &self.app).await?;
+        let checked = tokio::task::spawn_blocking(move || git.signer(&spec, &creds, commit, &keys, what)).await;
+        match checked {
+            Ok(Ok(who)) => {
+                tracing::debug!(environment = self.app.id(), commit = %commit, "signed by {who}");
+                Ok(())
+            }
+            Ok(Err(error)) => Err(source_failure(&error)),
+            Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("checking a signature: {panic}"))),
+        }
+    }
+
     async fn plan(&mut self, digest: String) {
         let (result, guard) = match self.compare().await {
             Ok(found) => {
@@ -120,6 +164,7 @@ impl<K: Keeper> Driver<K> {
             Err(failure) => (Err(failure), Vec::new()),
         };
         let next = match &result {
+            Err(failure) if failure.reason == "ImageMissing" && failure.class == Class::Transient => now() + IMAGE_PAUSE,
             Err(failure) if failure.class == Class::Transient => now() + backoff(self.policy.backoff, 1),
             // Someone else's object, a missing right, a missing CRD: it may be mended outside git.
             _ => now() + self.policy.interval.max(10_000),
@@ -141,6 +186,7 @@ impl<K: Keeper> Driver<K> {
             Some(number) => self.released(number).await?,
             None => Arc::default(),
         };
+        self.images_exist(&desired, &previous).await?;
         for gvk in kinds(&desired) {
             self.watch(&gvk).await?;
         }
@@ -507,6 +553,17 @@ fn unhealthy(reference: &ObjectRef, health: &health::Health) -> Failure {
 pub(super) fn kinds(objects: &[Object]) -> Vec<Gvk> {
     let kinds: BTreeMap<&Gvk, ()> = objects.iter().map(|object| (&object.reference.gvk, ())).collect();
     kinds.into_keys().cloned().collect()
+}
+
+/// How often a registry is asked for an image that it does not have yet.
+const IMAGE_PAUSE: Millis = 15_000;
+
+/// How much less often the branch is looked at while webhooks tell of it, and how often at the least.
+const STRETCH: Millis = 10;
+const STRETCHED_AT_MOST: Millis = 15 * 60_000;
+
+fn stretched(interval: Millis) -> Millis {
+    (interval * STRETCH).min(STRETCHED_AT_MOST).max(interval)
 }
 
 fn jitter(id: &str, span: Millis) -> Millis {

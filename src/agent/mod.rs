@@ -3,15 +3,18 @@
 mod act;
 pub mod approval;
 mod dependencies;
+pub mod dev;
 mod drive;
 mod events;
 mod files;
 mod gather;
 pub mod hooks;
+pub mod image_check;
 mod host;
 mod leader;
 mod learn;
 mod objects;
+pub mod receivers;
 pub mod planning;
 mod promotion;
 pub mod publish;
@@ -22,6 +25,7 @@ mod subcharts;
 pub mod status;
 mod target;
 mod testing;
+pub mod updates;
 
 pub use drive::{Driver, Keeper, Wake};
 pub use host::SystemHost;
@@ -58,6 +62,10 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// ConfigMaps and Secrets that Environments name.
     pub inputs: Inputs,
+    /// Registries of images.
+    pub registries: crate::images::Registries,
+    /// What is known of images with a policy.
+    pub image_status: updates::Statuses,
     /// Everything that ends with this agent's term.
     pub tasks: Tasks,
 }

@@ -143,7 +143,7 @@ impl Keeper for ObjectKeeper {
 /// Fields that a merge patch must take away are named as null.
 fn complete(status: &EnvironmentStatus) -> serde_json::Value {
     let mut json = serde_json::to_value(status).expect("a status serialises");
-    for key in ["revision", "source", "attemptedRevision", "lastGoodRevision", "release", "plan", "approval", "tests"] {
+    for key in ["revision", "source", "attemptedRevision", "lastGoodRevision", "release", "plan", "approval", "tests", "images"] {
         if json.get(key).is_none() {
             json[key] = serde_json::Value::Null;
         }

@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc, watch};
 
 /// How many wake-ups wait for a driver: more than that say nothing new.
 const INBOX: usize = 256;
@@ -23,6 +23,10 @@ const PANIC_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::fro
 
 struct Entry {
     inbox: mpsc::Sender<Wake>,
+    /// As it is now, for those who ask whom a webhook concerns and for its image updates.
+    app: watch::Sender<Arc<App>>,
+    /// Its images are to be looked at now.
+    images: Arc<Notify>,
     /// Namespace and name of its release.
     release: (String, String),
 }
@@ -34,16 +38,30 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Wakes an environment's driver. A full inbox means that it has plenty to think about already.
-    pub fn wake(&self, environment: &str, wake: Wake) {
-        if let Some(entry) = self.entries.lock().expect("no panic while held").get(environment) {
-            let _ = entry.inbox.try_send(wake);
+    /// Wakes an environment's driver; false where its inbox is full. Mostly that means that it has plenty to think about
+    /// already; who must be heard comes again.
+    pub fn wake(&self, environment: &str, wake: Wake) -> bool {
+        match self.entries.lock().expect("no panic while held").get(environment) {
+            Some(entry) => !matches!(entry.inbox.try_send(wake), Err(mpsc::error::TrySendError::Full(_))),
+            None => true,
         }
+    }
+
+    /// Lets an environment's images be looked at now.
+    pub fn look_at_images(&self, environment: &str) {
+        if let Some(entry) = self.entries.lock().expect("no panic while held").get(environment) {
+            entry.images.notify_one();
+        }
+    }
+
+    /// The Environments that are minded, as they are now.
+    pub fn apps(&self) -> Vec<Arc<App>> {
+        self.entries.lock().expect("no panic while held").values().map(|entry| entry.app.borrow().clone()).collect()
     }
 
     /// A live object that carries the environment's mark changed.
     pub fn object(&self, environment: &str, object: &ObjectRef) {
-        self.wake(environment, Wake::Object(object.clone()));
+        let _ = self.wake(environment, Wake::Object(object.clone()));
     }
 
     /// A release record changed.
@@ -57,14 +75,20 @@ impl Registry {
 
     /// An Environment as it is now: its driver is told, or started.
     pub async fn meet<K: Keeper + 'static>(&self, shared: &Arc<Shared>, app: App, keeper: K, status: EnvironmentStatus) {
-        let known = self.entries.lock().expect("no panic while held").get(&app.id()).map(|entry| entry.inbox.clone());
+        let known = self.entries.lock().expect("no panic while held").get(&app.id()).map(|entry| {
+            entry.app.send_replace(Arc::new(app.clone()));
+            entry.inbox.clone()
+        });
         if let Some(inbox) = known
             && inbox.send(Wake::App(Box::new(app.clone()))).await.is_ok()
         {
             return;
         }
         let (sender, inbox) = mpsc::channel(INBOX);
-        let entry = Entry { inbox: sender, release: (app.target_namespace.clone(), app.release.clone()) };
+        let (shown, seen) = watch::channel(Arc::new(app.clone()));
+        let images = Arc::new(Notify::new());
+        super::updates::start(shared, self, seen, images.clone(), &status);
+        let entry = Entry { inbox: sender, app: shown, images, release: (app.target_namespace.clone(), app.release.clone()) };
         self.entries.lock().expect("no panic while held").insert(app.id(), entry);
         shared.metrics.environment(&app.id());
         let (this, id) = (self.clone(), app.id());

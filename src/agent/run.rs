@@ -2,13 +2,14 @@
 
 use super::{
     Election, LeaseOptions, PARALLEL_STEPS, Registry, Shared, Wake, files, objects,
+    receivers::{Leading, Receivers},
     target::ServerCapabilities,
 };
 use crate::{
     cluster::{ApiError, Cluster, Fence, Inputs, Tasks, Watches, watch_records},
     metrics::Metrics,
     sources::{Charts, GitCache},
-    web::{self, Probes, Web},
+    web::{self, Hooks, Probes, Web},
 };
 use std::{
     path::{Path, PathBuf},
@@ -45,11 +46,18 @@ pub async fn run(mut cluster: Cluster, options: Options, stop: impl Future<Outpu
     let counted = metrics.clone();
     cluster.count_requests(move |verb, code| counted.api(verb, (code > 0).then_some(code), None));
     let probes = Probes::default();
+    let leading = Leading::default();
+    let listening = Tasks::default();
     if let Some(address) = options.address {
         let listener = tokio::net::TcpListener::bind(address)
             .await
             .map_err(|error| ApiError::config(format!("cannot listen on {address} for metrics and probes: {error}")))?;
-        let web = Web { metrics: metrics.clone(), probes: probes.clone() };
+        let hooks = Hooks::new(metrics.clone(), fetch());
+        // Environments that are files have no API objects beside them: they are not called.
+        if options.config.is_none() {
+            Receivers::start(cluster.clone(), hooks.clone(), leading.clone(), options.namespace.clone(), &listening);
+        }
+        let web = Web { metrics: metrics.clone(), probes: probes.clone(), hooks };
         tokio::spawn(web::serve(listener, web, std::future::pending()));
     }
     probes.ready();
@@ -59,7 +67,7 @@ pub async fn run(mut cluster: Cluster, options: Options, stop: impl Future<Outpu
     let fenced = cluster.fenced(fence);
     tokio::pin!(stop);
     loop {
-        let term = lead(&fenced, &options, &metrics, &sources, election.as_mut());
+        let term = lead(&fenced, &options, &metrics, &sources, &leading, election.as_mut());
         tokio::select! {
             () = term => {}
             () = &mut stop => {
@@ -75,7 +83,14 @@ pub async fn run(mut cluster: Cluster, options: Options, stop: impl Future<Outpu
 
 /// One term: from winning the lease to losing it. Whatever is under way then ends where it stands, as in a crash: the record
 /// tells the next holder how to go on.
-async fn lead(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sources: &(Arc<GitCache>, Charts), election: Option<&mut Election>) {
+async fn lead(
+    cluster: &Cluster,
+    options: &Options,
+    metrics: &Arc<Metrics>,
+    sources: &(Arc<GitCache>, Charts),
+    leading: &Leading,
+    election: Option<&mut Election>,
+) {
     let mut election = election;
     if let Some(election) = &mut election {
         election.win().await;
@@ -88,10 +103,10 @@ async fn lead(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sour
             None => std::future::pending().await,
         }
     };
-    let term = Term { tasks: Tasks::default(), metrics: metrics.clone() };
+    let term = Term { tasks: Tasks::default(), metrics: metrics.clone(), leading: leading.clone() };
     tokio::select! {
         () = kept => {}
-        error = mind(cluster, options, metrics, sources, &term.tasks) => {
+        error = mind(cluster, options, metrics, sources, &term) => {
             tracing::error!(reason = error.reason, "cannot begin: {error}");
             tokio::time::sleep(TERM_PAUSE).await;
         }
@@ -102,23 +117,32 @@ async fn lead(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sour
 struct Term {
     tasks: Tasks,
     metrics: Arc<Metrics>,
+    leading: Leading,
+}
+
+impl Term {
+    fn leads(&self, registry: Option<Registry>) {
+        *self.leading.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = registry;
+    }
 }
 
 impl Drop for Term {
     fn drop(&mut self) {
+        self.leads(None);
         self.tasks.abort();
         self.metrics.leader(false);
     }
 }
 
 /// Minds all Environments; comes back only where it cannot begin.
-async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sources: &(Arc<GitCache>, Charts), tasks: &Tasks) -> ApiError {
-    let registry = Registry::default();
+async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sources: &(Arc<GitCache>, Charts), term: &Term) -> ApiError {
+    let (registry, tasks) = (Registry::default(), &term.tasks);
     let begun = shared(cluster.clone(), options.namespace.clone(), &options.holder, tasks, &registry, metrics.clone(), sources.clone()).await;
     let shared = match begun {
         Ok(shared) => shared,
         Err(error) => return error,
     };
+    term.leads(Some(registry.clone()));
     let (told, watched, namespace) = (registry.clone(), cluster.clone(), options.namespace.clone());
     tasks.keep("watching release records".into(), move || {
         let told = told.clone();
@@ -150,13 +174,17 @@ pub async fn shared(
     let (object, input) = (registry.clone(), registry.clone());
     Ok(Arc::new(Shared {
         watches: Watches::new(cluster.clone(), namespace, tasks.clone(), move |environment, reference| object.object(environment, reference)),
-        inputs: Inputs::new(cluster.clone(), tasks.clone(), move |environment, reference| input.wake(environment, Wake::Input(reference.clone()))),
+        inputs: Inputs::new(cluster.clone(), tasks.clone(), move |environment, reference| {
+            let _ = input.wake(environment, Wake::Input(reference.clone()));
+        }),
         cluster,
         git: sources.0,
         charts: sources.1,
         holder: holder.to_owned(),
         slots: tokio::sync::Semaphore::new(PARALLEL_STEPS),
         capabilities,
+        registries: Default::default(),
+        image_status: Default::default(),
         metrics,
         tasks: tasks.clone(),
     }))
@@ -174,4 +202,26 @@ pub async fn shared_once(cluster: Cluster, cache: &Path, holder: &str) -> Result
 /// The caches of git and chart repositories below a folder.
 pub fn caches(folder: &Path) -> (Arc<GitCache>, Charts) {
     (Arc::new(GitCache::new(folder, Default::default())), Charts::new(folder.join("charts")))
+}
+
+/// Fetches a text by HTTPS for the webhooks' port, from the hosts that the caller has checked.
+fn fetch() -> web::Fetch {
+    /// The longest text that is read: a certificate, or the answer to a confirmation.
+    const MAX_TEXT: usize = 64 << 10;
+    Arc::new(|url| {
+        Box::pin(async move {
+            crate::images::use_ring();
+            let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(5)).build();
+            let client = client.map_err(|error| error.to_string())?;
+            let mut answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status).map_err(|error| error.to_string())?;
+            let mut text = Vec::new();
+            while let Some(piece) = answer.chunk().await.map_err(|error| error.to_string())? {
+                text.extend_from_slice(&piece);
+                if text.len() > MAX_TEXT {
+                    return Err("the answer is too long".into());
+                }
+            }
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        })
+    })
 }

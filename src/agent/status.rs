@@ -1,7 +1,7 @@
 //! What people see: the status, derived from the record and the decision. It is never set by hand.
 
 use crate::{
-    app::{ApprovalStatus, App, Condition, EnvironmentStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
+    app::{ApprovalStatus, App, Condition, EnvironmentStatus, ImageStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
     decide::{Class, Counts, Decision, Entry, Facts, Failure, Gate, Millis, Op, Phase, Promotion, Record, Step, Why},
 };
 
@@ -18,6 +18,8 @@ pub struct Seen {
     pub promotion: Promotion,
     /// How publishing went, last.
     pub published: Option<super::publish::Published>,
+    /// Images with a policy.
+    pub images: Vec<ImageStatus>,
 }
 
 /// The status.
@@ -50,6 +52,7 @@ pub fn derive(app: &App, record: Option<&Record>, facts: &Facts, seen: &Seen, de
             _ => None,
         },
         tests: seen.tests.clone(),
+        images: seen.images.clone(),
         conditions: Vec::new(),
     };
     let head = facts.head.as_ref().and_then(|head| head.commit.as_ref().ok()).map(|c| short(c)).unwrap_or_default();

@@ -176,7 +176,7 @@ async fn layers(shared: &Shared, app: &App, read: impl Fn(&str) -> Result<Vec<u8
 }
 
 /// A values file's path from the repository's top: relative ones start at the chart.
-fn repository_path(chart: &str, file: &str) -> String {
+pub fn repository_path(chart: &str, file: &str) -> String {
     if let Some(top) = file.strip_prefix('/') {
         return top.to_owned();
     }

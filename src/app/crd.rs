@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::status::EnvironmentStatus;
+use super::{ImageCheckSpec, ImageSpec, ImageUpdatesSpec, VerifySpec, status::EnvironmentStatus};
 
 /// One chart, followed from one branch of a git repository or from a chart repository, released as one Helm release in one namespace.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -67,6 +67,16 @@ pub struct EnvironmentSpec {
     /// Where a revision goes on to that proved good here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promote: Option<PromoteSpec>,
+    /// Images whose tags are written to the branch by policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub images: Vec<ImageSpec>,
+    /// How image updates are looked for and committed.
+    #[serde(default)]
+    pub image_updates: ImageUpdatesSpec,
+    /// Whether images that a revision names for the first time are looked up before anything is applied.
+    #[serde(default)]
+    pub image_check: ImageCheckSpec,
     /// What becomes of the release when this Environment is deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
@@ -203,6 +213,9 @@ pub struct GitSourceSpec {
     /// Whether submodules are fetched too.
     #[serde(default)]
     pub submodules: bool,
+    /// Whose signature the head has to carry; what is unsigned or signed by others is never deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verify: Option<VerifySpec>,
 }
 
 /// The name of an object in the Environment's namespace.

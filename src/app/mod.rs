@@ -1,12 +1,16 @@
 //! What the user wrote, and what it means once it is validated: after [`App::resolve`] nothing in it can be wrong.
 
 mod crd;
+mod images;
 mod parse;
+mod receiver;
 mod status;
 mod windows;
 
 pub use crd::*;
+pub use images::*;
 pub use parse::{parse, parse_json};
+pub use receiver::*;
 pub use status::*;
 pub use windows::Windows;
 
@@ -54,6 +58,10 @@ pub struct App {
     pub approval_expires: Duration,
     /// The largest share of a release's objects that a sync deletes by itself, in percent.
     pub max_prune_percent: u8,
+    /// How often registries are asked for new tags.
+    pub image_interval: Duration,
+    /// How long a missing image is waited for.
+    pub image_timeout: Duration,
     /// What people asked for, by annotation.
     pub requests: Requests,
 }
@@ -69,6 +77,10 @@ pub struct Requests {
     pub rollback: Option<String>,
     /// `windlass.dev/resume`: let go of a release held by hand.
     pub resume: Option<String>,
+    /// `windlass.dev/wake`: a webhook told another replica of the agent that the branch or an image may have moved.
+    pub wake: Option<String>,
+    /// `windlass.dev/set-image`: `IMAGE:TAG@TOKEN`: write that tag to the branch.
+    pub set_image: Option<String>,
     /// `windlass.dev/suspend: "true"`, beside `spec.suspend`.
     pub suspend: bool,
     /// `windlass.dev/promote`: the commit that somebody wants promoted now.
@@ -85,6 +97,10 @@ pub const RETRY: &str = "windlass.dev/retry";
 pub const ROLLBACK: &str = "windlass.dev/rollback";
 /// See [`Requests::resume`].
 pub const RESUME: &str = "windlass.dev/resume";
+/// See [`Requests::wake`].
+pub const WAKE: &str = "windlass.dev/wake";
+/// See [`Requests::set_image`].
+pub const SET_IMAGE: &str = "windlass.dev/set-image";
 /// See [`Requests::suspend`].
 pub const SUSPEND: &str = "windlass.dev/suspend";
 /// See [`Requests::promote`].
@@ -158,6 +174,8 @@ impl App {
             approval_expires: duration("approvalExpires", &spec.approval_expires, Duration::from_secs(1))?,
             max_prune_percent: percent("sync.pruneGuard.maxShare", &spec.sync.prune_guard.max_share)?,
             backoff: duration("sync.retry.backoff", &spec.sync.retry.backoff, Duration::from_millis(10))?,
+            image_interval: duration("imageUpdates.interval", &spec.image_updates.interval, Duration::from_secs(1))?,
+            image_timeout: duration("imageCheck.timeout", &spec.image_check.timeout, Duration::from_secs(1))?,
             generation: meta.generation.unwrap_or(0),
             deleting: meta.deletion_timestamp.is_some(),
             finalizer: meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
@@ -167,6 +185,8 @@ impl App {
                 retry: annotation(RETRY),
                 rollback: annotation(ROLLBACK),
                 resume: annotation(RESUME),
+                wake: annotation(WAKE),
+                set_image: annotation(SET_IMAGE),
                 suspend: annotation(SUSPEND).as_deref() == Some("true"),
                 promote: annotation(PROMOTE),
                 approved: annotation(APPROVE).map(|digest| Approved {

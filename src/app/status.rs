@@ -34,6 +34,9 @@ pub struct EnvironmentStatus {
     /// The last test results.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestsStatus>,
+    /// Images with a policy.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<ImageStatus>,
     /// Ready, Reconciling, Stalled, Healthy, TestsPassed, Published, RolledBack.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -68,6 +71,26 @@ pub struct ReleaseStatus {
     pub status: String,
     /// `name.vN`, for the table.
     pub display: String,
+}
+
+/// An image with a policy.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ImageStatus {
+    /// The image.
+    pub image: String,
+    /// The tag that the policy picks.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tag: String,
+    /// Its digest.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+    /// The commit that wrote it to the branch, where this agent did.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub commit: String,
+    /// Why it is not looked for or written.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
 }
 
 /// What a plan changes.

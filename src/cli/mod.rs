@@ -15,10 +15,14 @@ mod connection;
 pub mod crd;
 #[cfg(feature = "agent")]
 mod environments;
+#[cfg(feature = "agent")]
+mod dev;
 mod create;
 mod dependency;
 mod goerror;
 mod host;
+#[cfg(feature = "agent")]
+mod image;
 mod lint;
 #[cfg(feature = "agent")]
 mod look;
@@ -102,7 +106,7 @@ enum Command {
     /// Follow Environments and bring the cluster to what git says
     #[cfg(feature = "agent")]
     Agent(agent::Agent),
-    /// Print the CustomResourceDefinition of Environments
+    /// Print the CustomResourceDefinitions
     #[cfg(feature = "agent")]
     Crd(crd::Crd),
     /// Look at the branch now and bring the cluster to it; in Manual mode, apply what is planned
@@ -145,6 +149,15 @@ enum Command {
     /// Show an Environment's releases
     #[cfg(feature = "agent")]
     History(environments::History),
+    /// Follow a chart's folder: at each save show what would change, and bring a namespace to it
+    #[cfg(feature = "agent")]
+    Dev(dev::DevCommand),
+    /// Write an image's tag to an Environment's branch
+    #[cfg(feature = "agent")]
+    Image(image::ImageCommand),
+    /// Show the images that run: digest, age, build, platforms, and what a policy wants instead
+    #[cfg(feature = "agent")]
+    Images(image::Images),
 }
 
 /// Runs the command that the process was started with.
@@ -191,6 +204,12 @@ pub fn main() -> ExitCode {
         Command::Status(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
         Command::History(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Dev(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Image(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Images(command) => command.run(&cli.global),
     };
     match result {
         Ok(code) => code,

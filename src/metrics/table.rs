@@ -72,6 +72,7 @@ pub const TABLE: &[Def] = &[
     histogram("windlass_git_request_duration_seconds", CALLS, &["operation"], "Time of a conversation with a git server."),
     counter("windlass_api_requests_total", &["verb", "code"], "Requests to the Kubernetes API server, by verb and HTTP status (0 when there was no answer)."),
     histogram("windlass_api_request_duration_seconds", CALLS, &["verb"], "Time of a request to the Kubernetes API server, without watches."),
+    counter("windlass_webhooks_total", &["driver", "result"], "Calls of Receivers, by driver and result: accepted, ignored, repeated, forged, refused, busy, unknown."),
     gauge("windlass_queue_depth", &[], "Environments that are due and wait for a worker."),
     gauge("windlass_leader", &[], "1 while this agent holds the lease, else 0."),
     gauge("windlass_build_info", &["version", "revision"], "Always 1: the agent's version and the commit it was built from."),

@@ -178,6 +178,18 @@ pub enum SourceError {
         /// Its masked URL, or why there is none.
         submodule_url: String,
     },
+    /// The head is not signed by anybody who may.
+    #[error("the head of branch {branch:?} of {url} is not trusted: {why}; it is not deployed. Sign it with a key of source.git.verify, or add the key there")]
+    Untrusted {
+        /// The masked URL.
+        url: String,
+        /// The branch.
+        branch: String,
+        /// What is signed by whom.
+        why: String,
+        /// Nothing is signed at all.
+        unsigned: bool,
+    },
     /// A submodule was to be fetched and could not be.
     #[error("the submodule {name:?} of {url}: {cause}")]
     Submodule {
@@ -259,7 +271,7 @@ impl SourceError {
         match self {
             Unreachable { .. } | TimedOut { .. } | Server { .. } | Cache { .. } | Git { .. } | Raced { .. } => Class::Transient,
             PushRefused { .. } | CredentialsMissing { .. } | CredentialsRefused { .. } | CertificateUntrusted { .. } => Class::Denied,
-            HostUnknown { .. } | HostKeyMismatch { .. } => Class::Denied,
+            HostUnknown { .. } | HostKeyMismatch { .. } | Untrusted { .. } => Class::Denied,
             Url { .. } | Spec { .. } | NotGit { .. } | CredentialsInvalid { .. } | RepositoryMissing { .. } => Class::Config,
             BranchMissing { .. } | CommitMissing { .. } | PathMissing { .. } => Class::Config,
             SubmoduleNotFetched { .. } | Link { .. } | TooLarge { .. } => Class::Config,
@@ -289,6 +301,8 @@ impl SourceError {
             PathMissing { .. } => "ChartPathMissing",
             SubmoduleNotFetched { .. } => "SubmoduleNotFetched",
             Submodule { cause, .. } => cause.reason(),
+            Untrusted { unsigned: true, .. } => "CommitUnsigned",
+            Untrusted { .. } => "SignatureForeign",
             Link { .. } => "SymlinkRefused",
             TooLarge { .. } => "GitTooLarge",
             PushRefused { .. } => "GitPushRefused",

@@ -13,6 +13,7 @@ use std::time::Duration;
 use git2::{Oid, Repository};
 
 mod ancestry;
+mod between;
 mod cache;
 pub mod credentials;
 mod hints;
@@ -20,11 +21,17 @@ mod known_hosts;
 pub mod promote;
 mod remote;
 mod settings;
+pub mod sign;
 mod submodules;
 mod tls;
 mod translate;
 pub mod tree;
 pub mod url;
+mod verify;
+pub mod workshop;
+pub mod write;
+
+pub use verify::Signed;
 
 use cache::Slot;
 use credentials::Credentials;

@@ -17,8 +17,11 @@ pub use charts::{Archive, Charts, Found, Outcome, Repository, Upload};
 pub use error::{Class, SourceError};
 pub use git::promote::{Between, Identity, Moved, Promotion};
 pub use git::credentials::{Credentials, Hidden};
+pub use git::sign::{Keyring, Signer};
 pub use git::tree::TreeLimits;
-pub use git::{CacheLimits, Commit, CommitId, GitCache, GitSpec, History, Snapshot, Want};
+pub use git::workshop::{WORKSHOP_BRANCH, workshop};
+pub use git::write::{Author, Base, Draft, WriteError, Written};
+pub use git::{CacheLimits, Commit, CommitId, GitCache, GitSpec, History, Signed, Snapshot, Want};
 
 /// One file of a snapshot; the path is relative to the directory asked for, with `/` between its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]

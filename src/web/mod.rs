@@ -1,4 +1,8 @@
-//! The agent's own HTTP port: `/metrics`, `/healthz`, `/readyz`.
+//! The agent's own HTTP port: `/metrics`, `/healthz`, `/readyz`, `/webhook/…`.
+
+mod hooks;
+
+pub use hooks::{Endpoint, Fetch, Hooks};
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,15 +71,19 @@ pub struct Web {
     pub metrics: Arc<Metrics>,
     /// The probes.
     pub probes: Probes,
+    /// The Receivers.
+    pub hooks: Hooks,
 }
 
 /// The routes; others may be merged in.
 pub fn router(web: Web) -> Router {
+    let hooks = hooks::router(web.hooks.clone());
     Router::new()
         .route("/metrics", get(|State(web): State<Web>| async move { ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], web.metrics.render()) }))
         .route("/healthz", get(|State(web): State<Web>| async move { web.probes.answer(|a| a.dead.clone()) }))
         .route("/readyz", get(|State(web): State<Web>| async move { web.probes.answer(|a| a.dead.clone().or(a.unready.clone())) }))
         .with_state(web)
+        .merge(hooks)
 }
 
 /// Serves until `stop` is done, then finishes what is being answered.

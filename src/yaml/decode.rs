@@ -249,14 +249,22 @@ fn allowed_ratio(decoded: u64) -> f64 {
 
 fn is_merge(document: &Document<'_>, id: NodeId) -> bool {
     match &document.node(id).kind {
-        Kind::Scalar { tag, value, implicit } => **value == *b"<<" && (*implicit || **tag == *b"tag:yaml.org,2002:merge"),
+        Kind::Scalar { tag, value, implicit, .. } => **value == *b"<<" && (*implicit || **tag == *b"tag:yaml.org,2002:merge"),
         _ => false,
+    }
+}
+
+/// A key as JSON has it: `y: 1` is a key `true`. Nothing where it is no scalar.
+pub(super) fn key_name(document: &Document<'_>, id: NodeId) -> Option<GoStr> {
+    match &document.node(id).kind {
+        Kind::Scalar { .. } => scalar(document, id).ok()?.json_key(),
+        _ => None,
     }
 }
 
 /// A scalar node's value (Go's `scalar` and `resolve`).
 fn scalar(document: &Document<'_>, id: NodeId) -> Result<Raw, String> {
-    let Kind::Scalar { tag, value, implicit } = &document.node(id).kind else {
+    let Kind::Scalar { tag, value, implicit, .. } = &document.node(id).kind else {
         unreachable!("scalar() is called for scalars only")
     };
     let string = || Raw::Str(GoStr::from_bytes(value));

@@ -9,6 +9,7 @@ mod datum;
 mod decode;
 mod deep;
 mod duration;
+pub mod edit;
 mod emit;
 mod go;
 mod json;

@@ -16,6 +16,7 @@ use xtask::{
 struct World {
     cluster: Cluster,
     folder: PathBuf,
+    port: u16,
     agent: Mutex<Option<Process>>,
     git: Mutex<Option<GitServer>>,
 }
@@ -30,8 +31,10 @@ fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
         let cluster = Cluster::start(Options { nodes: Nodes::Kwok(3), audit: true, ..Options::default() }).expect("the cluster starts");
-        let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/crd.yaml");
-        cluster.kubectl(&["apply", "--server-side", "-f", crd.to_str().expect("a plain path")]).expect("the CRD is taken");
+        for file in ["manifests/crd.yaml", "manifests/receivers.yaml"] {
+            let crd = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+            cluster.kubectl(&["apply", "--server-side", "-f", crd.to_str().expect("a plain path")]).expect("the CRD is taken");
+        }
         cluster.kubectl(&["wait", "--for=condition=Established", "crd/environments.windlass.dev"]).expect("the CRD is ready");
         let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests/chart");
         let policy = Command::new(env!("CARGO_BIN_EXE_windlass")).args(["template", "windlass"]).arg(&chart)
@@ -39,7 +42,8 @@ fn world() -> &'static World {
         cluster.apply(&String::from_utf8_lossy(&policy.stdout)).expect("the policy on approvals is taken");
         let folder = cluster.dir().join("e2e");
         std::fs::create_dir_all(&folder).expect("a folder for the tests");
-        let world = World { agent: Mutex::new(None), git: Mutex::new(None), folder, cluster };
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let world = World { agent: Mutex::new(None), git: Mutex::new(None), folder, port, cluster };
         *world.agent.lock().expect("no panic while held") = Some(world.start_agent());
         world
     })
@@ -50,7 +54,7 @@ impl World {
         let cache = self.folder.join("cache");
         let program = Path::new(env!("CARGO_BIN_EXE_windlass"));
         let started = self.cluster.supervisor().spawn("agent", program, |command| {
-            command.args(["agent", "--metrics-addr", "127.0.0.1:0", "--log-format", "text", "--leader-elect-lease-duration", "2s", "--cache-dir"]).arg(cache).env("KUBECONFIG", self.cluster.kubeconfig());
+            command.args(["agent", "--metrics-addr", &format!("127.0.0.1:{}", self.port), "--log-format", "text", "--leader-elect-lease-duration", "2s", "--cache-dir"]).arg(cache).env("KUBECONFIG", self.cluster.kubeconfig());
         });
         started.expect("the agent starts")
     }
@@ -72,6 +76,11 @@ impl Fixture {
     /// Creates an object.
     pub fn create(&self, object: &Value) {
         self.world.cluster.apply(&object.to_string()).expect("the object is taken");
+    }
+
+    /// The agent's HTTP port.
+    pub fn agent_port(&self) -> u16 {
+        self.world.port
     }
 
     /// kubectl in the namespace; its standard output.
@@ -295,6 +304,22 @@ impl Repository {
         std::fs::create_dir_all(file.parent().expect("a file lies in a folder")).expect("a folder");
         std::fs::write(&file, text).expect("the file can be written");
         self.commit(&format!("Add {path}"));
+    }
+
+    /// The same, with a commit that an SSH key signs.
+    pub fn signed(&self, key: &Path, path: &str, change: impl Fn(&str) -> String) {
+        let new = change(&self.read(path));
+        std::fs::write(self.folder.join("work").join(path), new).expect("the file can be written");
+        let key = format!("user.signingkey={}", key.display());
+        self.git(&["-c", "gpg.format=ssh", "-c", &key, "commit", "-q", "-a", "-S", "-m", "Signed"]);
+        self.git(&["push", "-q", "../bare.git", "develop"]);
+    }
+
+    /// What git says in the bare repository: others push to it.
+    pub fn remote(&self, args: &[&str]) -> String {
+        let mut all = vec!["--git-dir", "../bare.git"];
+        all.extend(args);
+        self.git(&all)
     }
 
     /// Removes a file, commits and pushes.

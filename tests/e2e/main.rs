@@ -11,6 +11,9 @@ mod people;
 mod promotion;
 mod release;
 mod testing;
+mod images;
+#[path = "../it/registry.rs"]
+mod registry;
 
 use std::time::Duration;
 

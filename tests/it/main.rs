@@ -14,8 +14,15 @@ mod crd;
 #[cfg(feature = "agent")]
 mod git;
 #[cfg(feature = "agent")]
+mod images;
+#[cfg(feature = "agent")]
 mod metrics;
+#[cfg(feature = "agent")]
+mod registry;
+#[cfg(feature = "agent")]
+mod webhooks;
 mod yaml;
+mod yaml_edit;
 
 /// A port of this machine that nobody listens on now.
 #[cfg(feature = "agent")]

@@ -184,7 +184,7 @@ async fn every_panel_and_alert_has_data_in_a_real_prometheus() {
     let metrics = Arc::new(Metrics::new("1.0.0", "abc"));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let web = Web { metrics: metrics.clone(), probes: Probes::default() };
+    let web = Web { metrics: metrics.clone(), probes: Probes::default(), hooks: crate::webhooks::hooks(metrics.clone()) };
     tokio::spawn(serve(listener, web, std::future::pending()));
     for environment in ["team/shop", "team/mail"] {
         metrics.environment(environment);
@@ -235,7 +235,8 @@ async fn every_panel_and_alert_has_data_in_a_real_prometheus() {
 #[tokio::test]
 async fn probes_say_why() {
     let probes = Probes::default();
-    let web = Web { metrics: Arc::new(Metrics::new("1", "a")), probes: probes.clone() };
+    let metrics = Arc::new(Metrics::new("1", "a"));
+    let web = Web { metrics: metrics.clone(), probes: probes.clone(), hooks: crate::webhooks::hooks(metrics) };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move { axum::serve(listener, router(web)).await });

@@ -76,10 +76,21 @@ impl Link<'_> {
         Ok(heads)
     }
 
+    /// The tags and what they name: `v1` the tag object or commit, `v1^{}` the commit that a tag object names.
+    pub fn tags(&self, scratch: &Path) -> Result<BTreeMap<String, Oid>, SourceError> {
+        let notes = Notes::default();
+        let listed = self.listed(&notes, scratch, "refs/tags/");
+        listed.map_err(|e| translate::source_error(self, &notes, LISTING, &e))
+    }
+
     fn advertisement(&self, notes: &Notes, scratch: &Path) -> Result<BTreeMap<String, Oid>, git2::Error> {
+        self.listed(notes, scratch, "refs/heads/")
+    }
+
+    fn listed(&self, notes: &Notes, scratch: &Path, below: &str) -> Result<BTreeMap<String, Oid>, git2::Error> {
         let deadline = Instant::now() + self.limits.fetch_timeout;
         let collect = |list: &[git2::RemoteHead<'_>]| -> BTreeMap<String, Oid> {
-            let branch = |head: &git2::RemoteHead<'_>| Some((head.name().strip_prefix("refs/heads/")?.to_string(), head.oid()));
+            let branch = |head: &git2::RemoteHead<'_>| Some((head.name().strip_prefix(below)?.to_string(), head.oid()));
             list.iter().filter_map(branch).collect()
         };
         if self.creds.bearer.is_none() {

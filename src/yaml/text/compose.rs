@@ -14,8 +14,8 @@ pub(in crate::yaml) type NodeId = u32;
 /// What a node is.
 #[derive(Debug)]
 pub(in crate::yaml) enum Kind<'a> {
-    /// Tag (long form, empty without one), text, and whether it is plain and untagged.
-    Scalar { tag: Text<'a>, value: Text<'a>, implicit: bool },
+    /// Tag (long form, empty without one), text, whether it is plain and untagged, and its place in characters.
+    Scalar { tag: Text<'a>, value: Text<'a>, implicit: bool, span: (usize, usize) },
     Sequence,
     /// Children are key, value, key, value …
     Mapping,
@@ -97,7 +97,7 @@ fn compose<'a>(parser: &mut Parser<'a>, length: usize) -> Result<Document<'a>, F
                     return Err(Fault::Other(format!("yaml: unknown anchor '{name}' referenced")));
                 }
             },
-            EventKind::Scalar { anchor, tag, value, implicit } => (Kind::Scalar { tag, value, implicit }, anchor),
+            EventKind::Scalar { anchor, tag, value, implicit, span } => (Kind::Scalar { tag, value, implicit, span }, anchor),
             EventKind::SequenceStart(anchor) => (Kind::Sequence, anchor),
             EventKind::MappingStart(anchor) => (Kind::Mapping, anchor),
             EventKind::StreamStart | EventKind::StreamEnd | EventKind::DocumentStart | EventKind::DocumentEnd => break,

@@ -23,7 +23,8 @@ pub(super) enum EventKind<'a> {
     DocumentStart,
     DocumentEnd,
     Alias(Text<'a>),
-    Scalar { anchor: Option<Text<'a>>, tag: Text<'a>, value: Text<'a>, implicit: bool },
+    /// With the characters from and to which it goes; nowhere (0 to 0) where nothing stands.
+    Scalar { anchor: Option<Text<'a>>, tag: Text<'a>, value: Text<'a>, implicit: bool, span: (usize, usize) },
     SequenceStart(Option<Text<'a>>),
     SequenceEnd,
     MappingStart(Option<Text<'a>>),
@@ -75,7 +76,7 @@ fn refuse<T>(context: usize, problem: &'static str, line: usize) -> Result<T, Fa
 
 fn empty<'a>(line: usize) -> Event<'a> {
     let nothing = || Cow::Borrowed(&b""[..]);
-    Event { line, kind: EventKind::Scalar { anchor: None, tag: nothing(), value: nothing(), implicit: true } }
+    Event { line, kind: EventKind::Scalar { anchor: None, tag: nothing(), value: nothing(), implicit: true, span: (0, 0) } }
 }
 
 impl<'a> Parser<'a> {
@@ -233,10 +234,12 @@ impl<'a> Parser<'a> {
                 EventKind::SequenceStart(anchor)
             }
             T::Scalar(_, plain) => {
-                let T::Scalar(value, _) = self.take().kind else { unreachable!("the token was just seen to be a scalar") };
+                let token = self.take();
+                let span = token.span;
+                let T::Scalar(value, _) = token.kind else { unreachable!("the token was just seen to be a scalar") };
                 let implicit = (implicit && plain) || *tag == *b"!";
                 self.pop_state();
-                EventKind::Scalar { anchor, tag, value, implicit }
+                EventKind::Scalar { anchor, tag, value, implicit, span }
             }
             T::FlowSequenceStart => {
                 self.state = State::FlowSequenceFirstEntry;
@@ -256,7 +259,7 @@ impl<'a> Parser<'a> {
             }
             _ if anchor.is_some() || !implicit => {
                 self.pop_state();
-                EventKind::Scalar { anchor, tag, value: Cow::Borrowed(b""), implicit }
+                EventKind::Scalar { anchor, tag, value: Cow::Borrowed(b""), implicit, span: (0, 0) }
             }
             _ => return refuse(start, "did not find expected node content", token.start),
         };

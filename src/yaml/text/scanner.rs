@@ -211,12 +211,12 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn push(&mut self, kind: TokenKind<'a>, start: Mark) {
-        self.tokens.push_back(Token { kind, start: start.line, end: self.mark.line });
+        self.tokens.push_back(Token { kind, start: start.line, end: self.mark.line, span: (start.index, self.mark.index) });
     }
 
     /// Puts a token before the one of this number; at the end if that one has been taken already.
     fn insert(&mut self, number: usize, kind: TokenKind<'a>, mark: Mark) {
-        let token = Token { kind, start: mark.line, end: mark.line };
+        let token = Token { kind, start: mark.line, end: mark.line, span: (mark.index, mark.index) };
         match number.checked_sub(self.tokens_parsed) {
             Some(place) if place <= self.tokens.len() => self.tokens.insert(place, token),
             _ => self.tokens.push_back(token),

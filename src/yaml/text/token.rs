@@ -5,12 +5,13 @@ use std::borrow::Cow;
 /// Bytes of the source, or made up where the source has escapes or folds.
 pub(super) type Text<'a> = Cow<'a, [u8]>;
 
-/// A token and the lines (from 0) on which it starts and ends.
+/// A token, the lines (from 0) on which it starts and ends, and the characters from and to which it goes.
 #[derive(Debug, Clone)]
 pub(super) struct Token<'a> {
     pub(super) kind: TokenKind<'a>,
     pub(super) start: usize,
     pub(super) end: usize,
+    pub(super) span: (usize, usize),
 }
 
 /// libyaml's tokens.

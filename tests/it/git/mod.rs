@@ -8,6 +8,7 @@ mod repos;
 pub mod server;
 mod ssh;
 mod tree;
+mod write;
 
 use std::collections::BTreeMap;
 use std::path::Path;
