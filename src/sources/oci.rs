@@ -256,7 +256,11 @@ fn fault(error: &OciDistributionError) -> OciFault {
         ServerError { code, .. } => OciFault::Server(status_text(*code)),
         RegistryError { envelope, .. } => {
             let first = envelope.errors.first();
-            let words = first.map(|error| error.message.clone()).unwrap_or_default();
+            let words = first.map(|error| match error.detail.is_null() {
+                true => error.message.clone(),
+                false => format!("{}: {}", error.message, go_value(&error.detail)),
+            });
+            let words = words.unwrap_or_default();
             match first.map(|error| &error.code) {
                 Some(OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound | OciErrorCode::BlobUnknown) => OciFault::Missing(words),
                 Some(OciErrorCode::Denied | OciErrorCode::Unauthorized) => OciFault::Denied(words),
@@ -265,6 +269,17 @@ fn fault(error: &OciDistributionError) -> OciFault {
             }
         }
         other => OciFault::Invalid(http::chain(other)),
+    }
+}
+
+/// A JSON value as Go's `%v` prints it: registries' details in errors.
+fn go_value(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => "<nil>".to_owned(),
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => format!("[{}]", items.iter().map(go_value).collect::<Vec<_>>().join(" ")),
+        serde_json::Value::Object(map) => format!("map[{}]", map.iter().map(|(key, value)| format!("{key}:{}", go_value(value))).collect::<Vec<_>>().join(" ")),
+        other => other.to_string(),
     }
 }
 

@@ -180,7 +180,11 @@ pub async fn publish(charts: &Charts, repository: &Repository, upload: &Upload) 
         new.rest.insert("generated".into(), upload.created.as_str().into());
         let options = PutOptions { mode, ..Default::default() };
         match bucket.store.put_opts(&bucket.path("index.yaml"), new.to_yaml().into_bytes().into(), options).await {
-            Ok(_) => return Ok(Outcome::Published),
+            // Some stores take the condition and do not hold it: only what can be read again is published.
+            Ok(_) => match index(charts, repository, &bucket, true).await? {
+                Some((there, _)) if there.exact(&upload.metadata.name, &upload.metadata.version).is_some() => return Ok(Outcome::Published),
+                _ => {}
+            },
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. } | Error::NotFound { .. }) => {
                 tokio::time::sleep(RACE_PAUSE.mul_f64(rand::random::<f64>())).await;
             }

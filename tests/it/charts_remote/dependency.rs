@@ -16,7 +16,7 @@ fn dependencies_are_fetched_locked_and_listed_as_helm_does() {
     let url = server.url();
     bench.chart("local", "local", "0.3.0", "");
     bench.chart("parent", "parent", "1.0.0", &format!(
-        "dependencies:\n- {{name: shop, version: \"^1.0.0\", repository: \"{url}\", condition: shop.enabled, tags: [a], import-values: [{{child: x, parent: \"<y>\"}}]}}\n- {{name: shop, version: ~1.0, repository: \"{url}/\", alias: other}}\n- {{name: local, version: \">0.1\", repository: \"file://../local\"}}\n- {{name: inside, version: 0.x, repository: \"\"}}\n"
+        "dependencies:\n- {{name: shop, version: \"^1.1.0\", repository: \"{url}\", condition: shop.enabled, tags: [a], import-values: [{{child: x, parent: \"<y>\"}}]}}\n- {{name: shop, version: ~1.0, repository: \"{url}/\", alias: other}}\n- {{name: local, version: \">0.1\", repository: \"file://../local\"}}\n- {{name: inside, version: 0.x, repository: \"\"}}\n"
     ));
     bench.chart("parent/charts/inside", "inside", "0.5.0", "");
     bench.fine(&["dependency", "list", "parent"]);
@@ -34,7 +34,7 @@ fn dependencies_are_fetched_locked_and_listed_as_helm_does() {
     // Out of step with the lock.
     for side in ["helm", "windlass"] {
         let file = bench.path(side, "parent/Chart.yaml");
-        fs::write(&file, fs::read_to_string(&file).unwrap().replace("^1.0.0", "^1.0.1")).unwrap();
+        fs::write(&file, fs::read_to_string(&file).unwrap().replace("^1.1.0", "^1.1.1")).unwrap();
     }
     bench.refused(&["dependency", "build", "parent"]);
 }

@@ -84,3 +84,48 @@ fn answer(root: &Path, rules: &Rules, path: &str, authorization: Option<String>,
     }
     ("200 OK", format!("ETag: {etag}\r\n"), bytes)
 }
+
+/// A port that passes one request after the other on to a server: s3s-fs looks at a condition and writes in two steps, where S3
+/// does both at once.
+pub fn one_at_a_time(to: u16) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let turn = Arc::new(Mutex::new(()));
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let turn = turn.clone();
+            std::thread::spawn(move || pass(socket, to, &turn));
+        }
+    });
+    port
+}
+
+fn pass(mut socket: TcpStream, to: u16, turn: &Mutex<()>) {
+    let mut reader = BufReader::new(socket.try_clone().unwrap());
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+            return;
+        }
+        if line == "\r\n" {
+            break;
+        }
+        let (name, value) = line.split_once(':').unwrap_or((&line, ""));
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().unwrap_or(0),
+            "connection" => continue,
+            _ => {}
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let _turn = turn.lock().unwrap();
+    let mut server = TcpStream::connect(("127.0.0.1", to)).unwrap();
+    server.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).unwrap();
+    server.write_all(&body).unwrap();
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).unwrap();
+    let _ = socket.write_all(&answer);
+}

@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::http::repository;
-use super::server::{Http, Rules};
+use super::server::{Http, Rules, one_at_a_time};
 use std::fs;
 use std::path::Path;
 use windlass::chart::repository::Wanted;
@@ -156,7 +156,9 @@ fn two_publishers_at_once_lose_nothing() {
     const EACH: usize = 6;
     let supervisor = Supervisor::new("windlass-s3").unwrap();
     let server = servers::s3(&supervisor, "s3", "bucket").unwrap();
+    let port = one_at_a_time(server.port);
     let repo = bucket(&server);
+    let repo = Repository { address: repo.address.replace(&server.host(), &format!("127.0.0.1:{port}")), ..repo };
     let uploads: Vec<Upload> = (0..2 * EACH).map(|number| upload(&format!("1.{number}.0"), "x")).collect();
     let caches = [tempfile::TempDir::new().unwrap(), tempfile::TempDir::new().unwrap()];
     block(async {
