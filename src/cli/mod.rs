@@ -79,6 +79,7 @@ struct Cli {
 }
 
 #[derive(Subcommand, Debug)]
+#[allow(clippy::large_enum_variant)] // a process makes one of it
 enum Command {
     /// Locally render templates
     #[command(args_override_self = true)]

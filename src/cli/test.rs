@@ -89,8 +89,11 @@ impl Test {
             serde_json::Value::Array(rows.collect())
         };
         let text = match self.output {
-            Format::Json => return Ok(environments::print(environments::Output::Json, &json())),
-            Format::Yaml => return Ok(environments::print(environments::Output::Yaml, &json())),
+            Format::Json | Format::Yaml => {
+                let output = if matches!(self.output, Format::Json) { environments::Output::Json } else { environments::Output::Yaml };
+                environments::print(output, &json());
+                return Ok(());
+            }
             Format::Junit => junit(release, results),
             Format::Text => self.lines(release, number, results),
         };

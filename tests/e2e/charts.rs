@@ -9,7 +9,7 @@ use std::time::Duration;
 use xtask::servers::{self, Server};
 use xtask::sys::Supervisor;
 
-#[allow(dead_code)] // half of it is for other tests
+#[allow(dead_code, clippy::unwrap_used)] // half of it is for other tests
 #[path = "../it/charts_remote/server.rs"]
 mod server;
 use server::{Http, Rules};
