@@ -11,7 +11,7 @@ use crate::{
     cluster::{ApiError, Held},
     decide::{self, Approved, Class, Entry, Failure, Mark, Memory, Millis, Op, Phase, Stage, Step, Waves},
     metrics::{Outcome, SyncResult},
-    object::{Object, sort_waves_back, wave_ends},
+    object::{Object, ObjectRef, sort_waves_back, wave_ends},
     release::{self, Event, Release},
 };
 use std::{sync::Arc, time::Duration};
@@ -108,11 +108,13 @@ impl<K: Keeper> Driver<K> {
             Op::Uninstall { .. } => {
                 let held = self.held(number).await?;
                 held.release.uninstalling(time);
+                let mark = begin(&held.release, mark);
+                let stage = mark.stage;
                 held.mark = Some(mark);
                 let mut held = held.clone();
                 self.records.replace(&mut held).await?;
                 self.work.held = Some(held);
-                self.work.began = Some((number, Stage::PreHooks));
+                self.work.began = Some((number, stage));
                 self.entered(Phase::Open);
                 self.events.normal("Uninstalling", "removing the release").await;
                 return Ok(());
@@ -130,8 +132,10 @@ impl<K: Keeper> Driver<K> {
                 };
                 match self.record.as_ref().and_then(|record| record.deployed().map(|entry| entry.number)) {
                     Some(current) => {
-                        let current = self.held(current).await?.release.clone();
-                        release::upgrade(&current, (number - 1) as u32, content.rendered.clone(), time)
+                        let current = self.held(current).await?.clone();
+                        let release = release::upgrade(&current.release, (number - 1) as u32, content.rendered.clone(), time);
+                        self.work.previous = Some(current);
+                        release
                     }
                     None => release::install(&self.app.release, &self.app.target_namespace, content.rendered.clone(), time),
                 }
@@ -145,9 +149,9 @@ impl<K: Keeper> Driver<K> {
             }
             Err(failure) => return Err(ApiError::unreachable(failure.message)),
         }
-        let shown = short(&mark.revision);
+        let (shown, mark) = (short(&mark.revision), begin(&release, mark));
         self.work.held = Some(self.records.create(release, &mark).await?);
-        self.work.began = Some((number, Stage::PreHooks));
+        self.work.began = Some((number, mark.stage));
         self.entered(Phase::Open);
         let text = match op {
             Op::Rollback { to, .. } => format!("release {number} goes back to release {to} ({shown})"),
@@ -206,17 +210,18 @@ impl<K: Keeper> Driver<K> {
             Stage::PreHooks => self.hooks(release, mark, &before).await,
             Stage::PostHooks => self.hooks(release, mark, &after).await,
             Stage::Apply if matches!(mark.op, Op::Uninstall { .. }) => self.delete_all(release).await,
-            Stage::Apply => self.apply_wave(release, mark.waves).await,
+            Stage::Apply => self.apply_wave(release, mark).await,
             Stage::Tests => self.tests(release, mark).await,
             Stage::Health | Stage::Close => Ok(()),
         }
     }
 
     /// Applies the objects of the wave; with the last one, what is no longer part of the release goes.
-    async fn apply_wave(&mut self, release: &Release, waves: Waves) -> Result<(), Failure> {
-        let number = u64::from(release.version);
+    async fn apply_wave(&mut self, release: &Release, mark: &Mark) -> Result<(), Failure> {
+        let (number, waves) = (u64::from(release.version), mark.waves);
         let objects = self.attempt_objects(number).await?;
         let wave = &objects[wave_range(&objects, waves)];
+        let changed = self.changed(wave, mark);
         if release.version == 1 && waves.at == 0 {
             stages::apply(&self.shared, &super::target::crds(release), &[], true, None).await?;
         }
@@ -225,7 +230,7 @@ impl<K: Keeper> Driver<K> {
         }
         let force = self.app.spec.sync.force_conflicts;
         let rules = stages::rules(&self.app, &objects);
-        stages::apply(&self.shared, wave, &rules, force, None).await?;
+        stages::apply(&self.shared, wave, &rules, force, Some(&changed)).await?;
         for object in wave {
             if let Some(observed) = self.shared.watches.get(&object.reference) {
                 self.work.clean.insert(object.reference.clone(), observed.fingerprint);
@@ -239,6 +244,20 @@ impl<K: Keeper> Driver<K> {
         Ok(())
     }
 
+    /// The objects that have to be sent: all but those that the plan found in the running release word for word, and that still
+    /// live as they were released.
+    fn changed(&self, objects: &[Object], mark: &Mark) -> Vec<ObjectRef> {
+        let (digest, same) = &self.work.same;
+        let live = |object: &Object| self.shared.watches.get(&object.reference).map(|observed| observed.fingerprint);
+        let same = |object: &&Object| {
+            mark.op == Op::Upgrade
+                && *digest == mark.digest
+                && same.contains(&object.reference)
+                && live(object).is_some_and(|live| self.work.clean.get(&object.reference) == Some(&live))
+        };
+        objects.iter().filter(|object| !same(object)).map(|object| object.reference.clone()).collect()
+    }
+
     /// Everything that earlier releases may have left: the deployed one's objects and those of the record right before.
     async fn before(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
         let Some(record) = &self.record else { return Ok(Vec::new()) };
@@ -248,9 +267,16 @@ impl<K: Keeper> Driver<K> {
         numbers.dedup();
         let mut objects = Vec::new();
         for number in numbers {
-            let held = self.records.get(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
-            if let Some(held) = held {
-                objects.extend(stages::desired(&self.shared, &held.release, &self.app.id()).await?);
+            let read;
+            let release = match &self.work.previous {
+                Some(previous) if u64::from(previous.release.version) == number => Some(&previous.release),
+                _ => {
+                    read = self.records.get(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
+                    read.as_ref().map(|held| &held.release)
+                }
+            };
+            if let Some(release) = release {
+                objects.extend(stages::desired(&self.shared, release, &self.app.id()).await?);
             }
         }
         Ok(objects)
@@ -368,7 +394,13 @@ impl<K: Keeper> Driver<K> {
             .map(|entry| entry.number)
             .collect();
         for old in old {
-            if let Some(mut held) = self.records.get(old).await? {
+            // If somebody wrote it since it was read, it is read anew: the write is refused, and the attempt is closed again.
+            let known = self.work.previous.take().filter(|previous| u64::from(previous.release.version) == old);
+            let held = match known {
+                Some(held) => Some(held),
+                None => self.records.get(old).await?,
+            };
+            if let Some(mut held) = held {
                 held.release.superseded();
                 self.records.replace(&mut held).await?;
                 let entry = Entry { number: old, phase: Phase::Superseded, mark: held.mark.clone(), modified: now() };
@@ -472,6 +504,7 @@ impl<K: Keeper> Driver<K> {
         }
         records.replace(held).await?;
         let (op, opened) = (held.mark.as_ref().map(|mark| mark.op), held.mark.as_ref().map_or(0, |mark| mark.opened));
+        self.work.previous = None;
         self.measure(op, opened, false);
         self.entered(Phase::Failed);
         self.facts.plan = None;
@@ -550,11 +583,20 @@ fn measured(stage: Stage) -> crate::metrics::Stage {
     }
 }
 
+/// The mark of an attempt at its first stage that has something to do.
+fn begin(release: &Release, mark: Mark) -> Mark {
+    let stage = if idle(release, &mark, Stage::PreHooks, false) { Stage::Apply } else { Stage::PreHooks };
+    Mark { stage, ..mark }
+}
+
 /// Whether a stage has nothing to do, as far as the record alone can tell.
 fn idle(release: &Release, mark: &Mark, stage: Stage, jobs: bool) -> bool {
     let none = |event: Event| release::hooks_for(&release.hooks, &event).is_empty();
     match (stage, mark.op) {
         (Stage::PreHooks, Op::Install) => none(Event::PreInstall),
+        (Stage::PreHooks, Op::Upgrade) => none(Event::PreUpgrade),
+        (Stage::PreHooks, Op::Rollback { .. }) => none(Event::PreRollback),
+        (Stage::PreHooks, Op::Uninstall { .. }) => none(Event::PreDelete),
         (Stage::PostHooks, Op::Install) => none(Event::PostInstall),
         (Stage::PostHooks, Op::Upgrade) => none(Event::PostUpgrade),
         (Stage::PostHooks, Op::Rollback { .. }) => none(Event::PostRollback),

@@ -9,7 +9,7 @@ use crate::{
     object::{Object, ObjectRef},
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -72,12 +72,17 @@ pub struct Work {
     pub tests: Option<TestsStatus>,
     /// The record that is worked on, whole.
     pub held: Option<Held>,
+    /// The record that the open upgrade replaces, whole.
+    pub previous: Option<Held>,
     /// The objects of the release of that number, as applied.
     pub objects: Option<(u64, Arc<Vec<Object>>)>,
     /// The objects that the removal of the release of that number takes away.
     pub removed: Option<(u64, Arc<Vec<Object>>)>,
     /// Fingerprints of live objects that are known to be as released.
     pub clean: HashMap<ObjectRef, String>,
+    /// Of the planned target, by its digest: objects that are in the running release word for word and live as released, so that
+    /// applying them would change nothing.
+    pub same: (String, BTreeSet<ObjectRef>),
     /// Look at Pods too: something takes its time.
     pub closer: bool,
     /// What the last drift check found to repair.

@@ -191,6 +191,7 @@ impl<K: Keeper> Driver<K> {
             self.watch(&gvk).await?;
         }
         let mut found = Compared::default();
+        self.work.same = (content.digest.clone(), Default::default());
         for object in &desired {
             match self.compare_one(object, &desired, &previous).await? {
                 Some(true) => {
@@ -273,6 +274,7 @@ impl<K: Keeper> Driver<K> {
             return self.compare_unwatched(object, desired).await.map(Some);
         };
         if before.is_some_and(|old| old.json == object.json) && self.work.clean.get(&object.reference) == Some(&live.fingerprint) {
+            self.work.same.1.insert(object.reference.clone());
             return Ok(None);
         }
         if live.owner.as_deref() != Some(&self.app.id()) {
@@ -289,6 +291,10 @@ impl<K: Keeper> Driver<K> {
 
     /// No watch knows it: it does not exist, or somebody made it without Helm's label.
     async fn compare_unwatched(&mut self, object: &Object, desired: &[Object]) -> Result<bool, Failure> {
+        // A name that is free by all that is watched needs no question. (Where names may not be listed, the object is asked for.)
+        if let Ok(false) = self.shared.watches.may_be_a_stranger(&object.reference).await {
+            return Ok(true);
+        }
         match self.shared.cluster.get(&object.reference).await {
             Ok(live) => {
                 self.owned(object, &live)?;

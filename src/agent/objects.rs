@@ -3,7 +3,7 @@
 use super::{Keeper, Registry, Shared};
 use crate::{
     app::{App, Environment, EnvironmentStatus, FINALIZER, SpecError},
-    cluster::Cluster,
+    cluster::{ApiError, Cluster},
     object::{Gvk, ObjectRef},
 };
 use futures::StreamExt as _;
@@ -49,7 +49,8 @@ fn id(env: &Environment) -> String {
 }
 
 async fn meet(shared: &Arc<Shared>, registry: &Registry, only: Option<&str>, env: Environment) {
-    let keeper = ObjectKeeper { cluster: shared.cluster.clone() };
+    let met = (env.resource_version().unwrap_or_default(), env.finalizers().to_vec());
+    let keeper = ObjectKeeper { cluster: shared.cluster.clone(), met };
     let app = App::resolve(&env).and_then(|app| match only {
         Some(only) if app.target_namespace != only => Err(SpecError {
             field: "release.namespace".into(),
@@ -94,6 +95,17 @@ fn reference(namespace: &str, name: &str) -> ObjectRef {
 /// An Environment that is an object of the API server.
 pub struct ObjectKeeper {
     cluster: Cluster,
+    /// Resource version and finalizers when it was met first.
+    met: (String, Vec<String>),
+}
+
+impl ObjectKeeper {
+    /// Adds our finalizer, if the object is still of that version.
+    async fn hold(&self, target: &ObjectRef, finalizers: &[String], version: &str) -> Result<(), ApiError> {
+        let list: Vec<&str> = finalizers.iter().map(String::as_str).chain([FINALIZER]).collect();
+        let patch = json!({ "metadata": { "finalizers": list, "resourceVersion": version } });
+        self.cluster.merge(target, "", &patch).await.map(drop)
+    }
 }
 
 impl Keeper for ObjectKeeper {
@@ -129,14 +141,19 @@ impl Keeper for ObjectKeeper {
             return Ok(());
         }
         let target = reference(&app.namespace, &app.name);
+        match self.hold(&target, &self.met.1, &self.met.0).await {
+            Err(error) if error.is_conflict() => {}
+            done => return done.map_err(|error| error.to_string()),
+        }
+        // Somebody wrote it since it was met.
         let live = self.cluster.get(&target).await.map_err(|error| error.to_string())?;
-        let mut list = live["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        let list = live["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(|f| f.as_str().map(str::to_owned));
+        let list: Vec<String> = list.collect();
         if list.iter().any(|f| f == FINALIZER) {
             return Ok(());
         }
-        list.push(json!(FINALIZER));
-        let patch = json!({ "metadata": { "finalizers": list, "resourceVersion": live["metadata"]["resourceVersion"] } });
-        self.cluster.merge(&target, "", &patch).await.map(drop).map_err(|error| error.to_string())
+        let version = live["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        self.hold(&target, &list, version).await.map_err(|error| error.to_string())
     }
 }
 

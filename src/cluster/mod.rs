@@ -9,6 +9,7 @@ mod objects;
 mod pressure;
 mod record_watch;
 mod records;
+mod strangers;
 mod tasks;
 mod test_logs;
 mod watch;

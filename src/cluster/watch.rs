@@ -1,7 +1,7 @@
 //! One watch for each kind that some release holds, shared by all environments: of each object only its health and a
 //! fingerprint are kept, so that thousands of objects cost little.
 
-use super::{ApiError, Cluster, Tasks};
+use super::{ApiError, Cluster, Tasks, strangers::Strangers};
 use crate::{
     health::{self, Health},
     object::{Gvk, ObjectRef, ownership},
@@ -52,12 +52,14 @@ struct Inner {
     notify: Notify,
     namespace: Option<String>,
     tasks: Tasks,
+    strangers: Strangers,
 }
 
 impl Watches {
     /// Watches that call `notify(environment, object)` when an object that carries an environment's mark changes.
     pub fn new(cluster: Cluster, namespace: Option<String>, tasks: Tasks, notify: impl Fn(&str, &ObjectRef) + Send + Sync + 'static) -> Self {
-        let inner = Inner { cluster, kinds: Mutex::default(), objects: Mutex::default(), notify: Arc::new(notify), namespace, tasks };
+        let strangers = Strangers::new(cluster.clone(), namespace.clone(), tasks.clone());
+        let inner = Inner { cluster, kinds: Mutex::default(), objects: Mutex::default(), notify: Arc::new(notify), namespace, tasks, strangers };
         Watches { inner: Arc::new(inner) }
     }
 
@@ -94,6 +96,14 @@ impl Watches {
     /// What is known of an object; `None`: it does not exist, or nobody watches its kind.
     pub fn get(&self, reference: &ObjectRef) -> Option<Observed> {
         self.inner.objects.lock().expect("no panic while held").get(reference).cloned()
+    }
+
+    /// Whether an object that these watches do not know may exist all the same, without Helm's label.
+    ///
+    /// # Errors
+    /// The names of its kind cannot be listed.
+    pub async fn may_be_a_stranger(&self, reference: &ObjectRef) -> Result<bool, ApiError> {
+        self.inner.strangers.may_be(reference).await
     }
 
     /// Notes what an apply returned, before the watch tells.
