@@ -151,7 +151,9 @@ impl<K: Keeper> Driver<K> {
                 self.publish_revision(revision).await;
                 continue;
             }
-            if status::worth_telling(&decision) {
+            // A closed release tells no more what its tests said: that stands in the status, and has to be there before.
+            let tested = matches!(decision, Decision::Do(Step::Close { .. })) && self.work.tests != self.published.tests;
+            if tested || status::worth_telling(&decision) {
                 self.publish(&decision).await;
             }
             match decision {

@@ -41,9 +41,9 @@ pub struct Diff {
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
-    /// Lines of context around each change
-    #[arg(long, default_value_t = 3)]
-    context: usize,
+    /// Lines of context around each change (`--context` names the kubeconfig's)
+    #[arg(short = 'U', long, default_value_t = 3, value_name = "LINES")]
+    unified: usize,
     /// Colours: `auto` colours a terminal
     #[arg(long, default_value = "auto", value_parser = ["auto", "always", "never"])]
     color: String,
@@ -154,7 +154,7 @@ impl Diff {
             match self.output {
                 Format::Text => {
                     let color = self.color == "always" || (self.color == "auto" && std::io::stdout().is_terminal());
-                    super::write_out(show::text(&plan, Style { color, context: self.context }).as_bytes())?;
+                    super::write_out(show::text(&plan, Style { color, context: self.unified }).as_bytes())?;
                 }
                 Format::Markdown => {
                     let title = match &what {

@@ -16,7 +16,7 @@ fn bad_input_is_said_and_the_release_stays_unharmed() {
         ("RenderFailed", "YAML parse error on shop/templates/config.yaml", "kind: ConfigMap\n a: b: c\n"),
         ("UnknownKind", "no matches for kind", "apiVersion: nobody.example/v1\nkind: Unheard\nmetadata: {name: x}\n"),
         ("Invalid", "expected string", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad-input-config}\ndata: {message: 7}\n"),
-        ("Invalid", "at most 1048576", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad-input-config}\ndata: {message: {{ repeat 1200000 \"x\" }}}\n"),
+        ("Invalid", "more than 1048576", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad-input-config}\ndata: {message: {{ repeat 1200000 \"x\" }}}\n"),
     ];
     let unharmed = |what: &str| {
         assert_eq!(f.field("configmap/bad-input-config", "{.data.message}"), "hello", "after {what}");
@@ -66,12 +66,13 @@ fn a_release_too_large_for_a_record_is_refused_before_anything_is_applied() {
     let repo = Repository::new("too-large");
     f.create(&environment("too-large", &repo, ""));
     f.wait("too-large", SOON, |env| ready(env, "True", "InSync"));
-    // Random words: a record is compressed.
-    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: too-large-config}\ndata:\n{{- range $i := until 40 }}\n  w{{ $i }}: {{ randAlphaNum 50000 | quote }}\n{{- end }}\n";
-    repo.write("templates/config.yaml", template);
-    let env = f.wait("too-large", SOON, |env| condition(env, "Stalled")["status"] == "True");
+    // Random words, as a record is compressed; in several objects, each of which the server would take.
+    let template = "{{- range until 3 }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: too-large-{{ . }}}\ndata: {words: {{ randAlphaNum 700000 }}}\n{{- end }}\n";
+    repo.write("templates/more.yaml", template);
+    let env = f.wait("too-large", SOON, |env| condition(env, "Stalled")["reason"] == "TooLarge");
     let message = condition(&env, "Stalled")["message"].as_str().unwrap_or("").to_owned();
-    assert!(condition(&env, "Stalled")["reason"] == "TooLarge" || message.contains("at most 1048576"), "{message}");
+    assert!(message.contains("writing the record of release 2"), "{message}");
+    assert_eq!(f.kubectl(&["get", "configmap", "-o", "name"]).matches("too-large-0").count(), 0, "nothing was applied");
     assert_eq!(f.field("configmap/too-large-config", "{.data.message}"), "hello");
     assert_eq!(env["status"]["release"]["number"], 1);
 }
