@@ -99,6 +99,8 @@ pub struct Work {
     pub told_of_pushes: Told,
     /// Log lines already written for a waiting reason.
     pub told: String,
+    /// The status could not be written.
+    pub untold: bool,
     /// The attempt and stage that this agent began: nothing of it ran before.
     pub began: Option<(u64, decide::Stage)>,
 }
@@ -119,6 +121,9 @@ pub enum Told {
 /// While objects become healthy, they are looked at again after this time even if no watch speaks: a Pod's trouble shows in
 /// no object of the release.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
+
+/// A status that could not be written is written again after this time.
+const TELL_AGAIN: Duration = Duration::from_secs(2);
 
 impl<K: Keeper> Driver<K> {
     /// A driver for an environment; `status` is what was published before.
@@ -201,6 +206,9 @@ impl<K: Keeper> Driver<K> {
         let mut pause = until.map(|until| Duration::from_millis((until - now()).max(0) as u64));
         if healing {
             pause = Some(pause.map_or(LOOK_AGAIN, |pause| pause.min(LOOK_AGAIN)));
+        }
+        if self.work.untold {
+            pause = Some(pause.map_or(TELL_AGAIN, |pause| pause.min(TELL_AGAIN)));
         }
         let sleep = async {
             match pause {
@@ -286,6 +294,7 @@ impl<K: Keeper> Driver<K> {
         status::keep_times(&mut new, &self.published);
         self.gauge(&new);
         if new == self.published {
+            self.work.untold = false;
             return;
         }
         if let Decision::Wait { .. } = decision
@@ -298,8 +307,14 @@ impl<K: Keeper> Driver<K> {
             tracing::info!(environment = self.app.id(), revision, release, reason = ready.reason, ready = ready.status, "{}", ready.message);
         }
         match self.keeper.publish(&self.app, &new).await {
-            Ok(()) => self.published = new,
-            Err(error) => tracing::warn!(environment = self.app.id(), error, "cannot write the status"),
+            Ok(()) => {
+                self.published = new;
+                self.work.untold = false;
+            }
+            Err(error) => {
+                tracing::warn!(environment = self.app.id(), error, "cannot write the status, trying again soon");
+                self.work.untold = true;
+            }
         }
     }
 
@@ -321,6 +336,21 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn let_go(&mut self) -> bool {
+        // Letting go cannot be taken back: that no release is left is read once more, as a list may come from a server that lags.
+        if self.app.spec.deletion_policy != crate::app::DeletionPolicy::Orphan {
+            match self.records.load().await {
+                Ok(record) if record.last().is_none_or(|entry| entry.phase == decide::Phase::Uninstalled) => {}
+                Ok(record) => {
+                    self.record = Some(record);
+                    return false;
+                }
+                Err(error) => {
+                    tracing::warn!(environment = self.app.id(), %error, "cannot read whether a release is left, trying again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    return false;
+                }
+            }
+        }
         if !self.app.spec.deletion_policy.eq(&crate::app::DeletionPolicy::Orphan)
             && let Err(error) = self.records.forget().await
         {

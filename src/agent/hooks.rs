@@ -151,12 +151,32 @@ async fn execute(
     let when = if result.is_ok() { DeletePolicy::HookSucceeded } else { DeletePolicy::HookFailed };
     if policies(when) {
         for object in objects {
-            if let Err(failure) = delete(shared, object, limit).await {
-                tracing::warn!(hook = hook.name, "cleaning up: {}", failure.message);
+            match clean(shared, object).await {
+                Err(failure) if result.is_ok() && failure.class == Class::Transient => result = Err(failure),
+                Err(failure) => tracing::warn!(hook = hook.name, "{}", failure.message),
+                Ok(()) => {}
             }
         }
     }
     (log, result)
+}
+
+/// How often the deletion of a hook that ended is asked for.
+const CLEAN_TRIES: u32 = 5;
+
+/// Deletes what a hook left. If it cannot be deleted now, the stage is tried again, finds the hook's end, and comes here anew.
+async fn clean(shared: &Shared, object: &Object) -> Result<(), Failure> {
+    let mut pause = Duration::from_millis(200);
+    let mut tries = 1;
+    loop {
+        match shared.cluster.delete(&object.reference, Delete::Background).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.class() == Class::Transient && tries < CLEAN_TRIES => tokio::time::sleep(pause).await,
+            Err(error) => return Err(error.failure(&format!("deleting {} after it ran", object.reference))),
+        }
+        tries += 1;
+        pause *= 2;
+    }
 }
 
 /// Whether this run already made the hook's object; if not, the object gets the run's name.
