@@ -180,7 +180,7 @@ impl Registries {
                 let mut first = None;
                 for entry in &index.manifests {
                     // What attests an image stands in the same list, for no platform at all.
-                    let Some(platform) = entry.platform.as_ref().map(ToString::to_string).filter(|name| !name.contains("unknown")) else { continue };
+                    let Some(platform) = entry.platform.as_ref().and_then(platform).filter(|name| !name.contains("unknown")) else { continue };
                     details.platforms.push(platform);
                     first = first.or(Some(entry.digest.clone()));
                 }
@@ -245,6 +245,13 @@ impl Registries {
 /// What all TLS of this process rests on, as reqwest brings none itself: the first caller's choice holds, and all choose this one.
 pub fn use_ring() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// `os/architecture`, with a variant where there is one.
+fn platform(platform: &oci_client::manifest::Platform) -> Option<String> {
+    let json = serde_json::to_value(platform).ok()?;
+    let variant = json["variant"].as_str().map(|variant| format!("/{variant}")).unwrap_or_default();
+    Some(format!("{}/{}{variant}", json["os"].as_str()?, json["architecture"].as_str()?))
 }
 
 /// Tells logins apart without keeping them.

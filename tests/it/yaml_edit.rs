@@ -74,6 +74,8 @@ fn the_corpus_is_edited_in_place() {
         };
         let mut paths = Vec::new();
         scalars(&value, "", &mut paths);
+        // A file without anything in it is one empty value.
+        paths.retain(|path| !path.is_empty());
         // A dozen from all over the file.
         let step = paths.len() / 12 + 1;
         let mut all = Vec::new();
