@@ -30,6 +30,10 @@ use tokio::sync::{Notify, watch};
 /// The pause after a round that failed; doubled each time, up to the interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
+/// How often an annotation is tried to be taken off an Environment that others write to, and the pause between.
+const TAKE_OFF_TRIES: u32 = 20;
+const TAKE_OFF_PAUSE: Duration = Duration::from_millis(100);
+
 /// What is known of each Environment's images, for its status. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Statuses(Arc<Mutex<HashMap<String, Vec<ImageStatus>>>>);
@@ -265,8 +269,13 @@ impl Updater {
         }
         request.clone_into(&mut self.done);
         let reference = ObjectRef { gvk: Gvk::new("windlass.dev/v1alpha1", "Environment"), namespace: Some(app.namespace.clone()), name: app.name.clone() };
-        if let Err(error) = self.take_off(&reference, request).await {
-            tracing::warn!(environment = app.id(), "cannot take the annotation {SET_IMAGE} off: {error}");
+        for tried in 1..=TAKE_OFF_TRIES {
+            match self.take_off(&reference, request).await {
+                Ok(()) => return,
+                // The driver writes the status at the same moment, as the commit has just woken it.
+                Err(error) if error.is_conflict() && tried < TAKE_OFF_TRIES => tokio::time::sleep(TAKE_OFF_PAUSE).await,
+                Err(error) => return tracing::warn!(environment = app.id(), "cannot take the annotation {SET_IMAGE} off: {error}"),
+            }
         }
     }
 
