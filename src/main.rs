@@ -1,7 +1,7 @@
 //! The binary: see `windlass::cli`.
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: windlass::memory::Counting = windlass::memory::Counting;
 
 fn main() -> std::process::ExitCode {
     windlass::cli::main()

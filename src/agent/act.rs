@@ -13,6 +13,7 @@ use crate::{
     metrics::{Outcome, SyncResult},
     object::{Object, ObjectRef, sort_waves_back, wave_ends},
     release::{self, Event, Release},
+    secrets::Redactor,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -192,6 +193,11 @@ impl<K: Keeper> Driver<K> {
             }
             Err(error) => Err(error.failure(&format!("reading release {number}"))),
         };
+        let result = result.map_err(|failure| {
+            let failure = self.cleaned(failure);
+            let held = self.work.held.as_ref().map(|held| self.redactor(&held.release)).unwrap_or_default();
+            Failure { message: held.clean(&failure.message), ..failure }
+        });
         if let Err(failure) = &result {
             tracing::warn!(environment = self.app.id(), release = number, stage = ?stage, reason = failure.reason, "{}", failure.message);
         }
@@ -295,6 +301,12 @@ impl<K: Keeper> Driver<K> {
         let result = hooks::run(&self.shared, release, event, self.app.timeout, &mut run).await;
         self.doubt(&run).await;
         result
+    }
+
+    /// Knows what may not be shown: of the head's values, and of the release's Secrets, whoever opened it.
+    pub(super) fn redactor(&self, release: &Release) -> Redactor {
+        let objects = crate::object::split_documents(&release.manifest).unwrap_or_default();
+        self.work.redactor.clone().and(&Redactor::of_objects(&objects))
     }
 
     /// The run of the present stage's hooks: a new one if this agent began the stage and has not tried it yet.
@@ -556,6 +568,7 @@ impl<K: Keeper> Driver<K> {
                 self.events.normal("DriftRepaired", &format!("put back: {what}")).await;
             }
             Err(failure) => {
+                let failure = self.cleaned(failure);
                 self.events.warn(&failure.reason, &failure.message).await;
                 self.facts.drift = Some(crate::decide::Drift::Unknown(failure, now() + 5000));
             }

@@ -2,11 +2,12 @@
 
 use super::{Shared, events::Events, status, target::Content};
 use crate::{
-    app::{App, EnvironmentStatus, PlanStatus, SourceStatus, TestsStatus},
+    app::{App, EnvironmentStatus, LintStatus, PlanStatus, SourceStatus, TestsStatus},
     cluster::{Held, Records, Seen},
     metrics::Live,
-    decide::{self, Decision, Facts, Millis, Policy, Record, Step, View},
+    decide::{self, Decision, Facts, Failure, Millis, Policy, Record, Step, View},
     object::{Object, ObjectRef},
+    secrets::Redactor,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -68,6 +69,10 @@ pub struct Work {
     pub source: Option<SourceStatus>,
     /// The last plan that changed something.
     pub plan: Option<PlanStatus>,
+    /// What the linter found in the head.
+    pub lint: Option<LintStatus>,
+    /// Knows what of the head's values may not be shown.
+    pub redactor: Redactor,
     /// The last test results.
     pub tests: Option<TestsStatus>,
     /// The record that is worked on, whole.
@@ -289,7 +294,7 @@ impl<K: Keeper> Driver<K> {
     async fn publish(&mut self, decision: &Decision) {
         let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let images = self.shared.image_status.get(&self.app.id()).unwrap_or_else(|| self.published.images.clone());
-        let seen = status::Seen { images, source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone(), promotion: decide::promotion(&self.view()), published: self.work.published.clone() };
+        let seen = status::Seen { images, source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone(), lint: self.work.lint.clone(), promotion: decide::promotion(&self.view()), published: self.work.published.clone() };
         let mut new = status::derive(&self.app, self.record.as_ref(), &self.facts, &seen, decision, &time);
         status::keep_times(&mut new, &self.published);
         self.gauge(&new);
@@ -364,6 +369,17 @@ impl<K: Keeper> Driver<K> {
                 false
             }
         }
+    }
+
+    /// The sentence without what sops had encrypted and what the release's Secrets hold.
+    pub(super) fn clean(&self, sentence: &str) -> String {
+        let released = self.work.objects.as_ref().map(|(_, objects)| Redactor::of_objects(objects.iter()));
+        self.work.redactor.clone().and(&released.unwrap_or_default()).clean(sentence)
+    }
+
+    /// The same for a failure.
+    pub(super) fn cleaned(&self, failure: Failure) -> Failure {
+        Failure { message: self.clean(&failure.message), ..failure }
     }
 
     /// The record of a number was written: its entry changes with it.

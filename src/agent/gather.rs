@@ -17,7 +17,7 @@ pub struct Gathered {
     /// The chart's files, without what `.helmignore` leaves out.
     pub files: Vec<SourceFile>,
     /// The layers of values, lowest first.
-    pub layers: Vec<(String, Vec<u8>)>,
+    pub layers: target::Layers,
     /// Who made it.
     pub source: SourceStatus,
     /// The archive that the files came from, where they came from one.

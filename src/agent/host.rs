@@ -1,9 +1,17 @@
 //! What templates may ask of the world, answered by the machine.
 
-use crate::{template::funcs::Host, value::Value};
+use crate::{memory::Meter, template::funcs::Host, value::Value};
 
-/// Clock and randomness of the machine; the cluster and the network are not asked.
-pub struct SystemHost;
+/// Clock and randomness of the machine; the cluster and the network are not asked. What is rendered may hold so much memory
+/// from when this was made, on this thread.
+pub struct SystemHost(Meter);
+
+impl SystemHost {
+    /// Measures from now on.
+    pub fn start() -> Self {
+        SystemHost(Meter::start())
+    }
+}
 
 impl Host for SystemHost {
     fn now(&self) -> i128 {
@@ -20,6 +28,10 @@ impl Host for SystemHost {
 
     fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Result<Value, String> {
         Ok(Value::Map(Default::default()))
+    }
+
+    fn exhausted(&self) -> Option<String> {
+        self.0.exceeded()
     }
 
     fn resolve(&self, _: &str) -> String {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     decide::{Class, Counts, Drift, Failure, Head, HealthFact, Millis, Op, PlanFact, Step, Target, backoff},
-    app::PlanStatus,
+    app::{LintStatus, PlanStatus},
     health::{self, State},
     object::{self, Gvk, Object, ObjectRef, ownership},
     plan,
@@ -80,10 +80,16 @@ impl<K: Keeper> Driver<K> {
             Ok(content) => {
                 let digest = content.digest.clone();
                 self.work.source = Some(content.source.clone());
+                self.work.redactor = content.redactor.clone();
+                self.work.lint = content.lint.clone().map(LintStatus::from);
+                if let Some(found) = content.lint.as_ref().filter(|found| !found.is_empty()) {
+                    self.events.warn("LintFindings", &format!("{}: {}", short(&revision), target::told(found))).await;
+                }
                 self.work.content = Some(Arc::new(content));
                 Ok(digest)
             }
             Err(failure) => {
+                self.work.lint = (failure.reason == target::LINT_FAILED).then(|| vec![failure.message.clone()].into());
                 tracing::warn!(environment = self.app.id(), revision = short(&revision), reason = failure.reason, "{}", failure.message);
                 self.events.warn(&failure.reason, &failure.message).await;
                 Err(failure)
@@ -150,7 +156,7 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn plan(&mut self, digest: String) {
-        let (result, guard) = match self.compare().await {
+        let (result, guard) = match self.compare().await.map_err(|failure| self.cleaned(failure)) {
             Ok(found) => {
                 self.work.plan = Some(PlanStatus {
                     created: found.counts.created as i64,
@@ -181,6 +187,8 @@ impl<K: Keeper> Driver<K> {
     async fn compare(&mut self) -> Result<Compared, Failure> {
         let content = self.work.content.clone().ok_or_else(|| Failure::new(Class::Bug, "NoContent", "nothing was rendered"))?;
         let release = content.release(&self.app);
+        let install = self.record.as_ref().is_none_or(|record| record.deployed().is_none());
+        super::validate::validate(&self.shared, &release, install).await?;
         let desired = super::stages::desired(&self.shared, &release, &self.app.id()).await?;
         let previous = match self.record.as_ref().and_then(|record| record.deployed().map(|entry| entry.number)) {
             Some(number) => self.released(number).await?,
@@ -350,9 +358,11 @@ impl<K: Keeper> Driver<K> {
 
     async fn observe(&mut self, number: u64) {
         let fact = match self.assess(number).await {
-            Ok(fact) => fact,
-            Err(failure) if failure.class == Class::Transient => HealthFact::Progressing(failure.message),
-            Err(failure) => HealthFact::Failed(failure),
+            Ok(HealthFact::Ready) => HealthFact::Ready,
+            Ok(HealthFact::Progressing(text)) => HealthFact::Progressing(self.clean(&text)),
+            Ok(HealthFact::Failed(failure)) => HealthFact::Failed(self.cleaned(failure)),
+            Err(failure) if failure.class == Class::Transient => HealthFact::Progressing(self.clean(&failure.message)),
+            Err(failure) => HealthFact::Failed(self.cleaned(failure)),
         };
         self.facts.health = Some(fact);
     }
@@ -464,7 +474,7 @@ impl<K: Keeper> Driver<K> {
             Ok(found) => found,
             Err(failure) => {
                 let at = now() + backoff(self.policy.backoff, 2);
-                self.facts.drift = Some(Drift::Unknown(failure, at));
+                self.facts.drift = Some(Drift::Unknown(self.cleaned(failure), at));
                 return;
             }
         };

@@ -26,17 +26,18 @@ pub mod status;
 mod target;
 mod testing;
 pub mod updates;
+pub mod validate;
 
 pub use drive::{Driver, Keeper, Wake};
 pub use host::SystemHost;
 pub use files::FileKeeper;
 pub use leader::{Election, LeaseOptions};
 pub use registry::Registry;
-pub use target::{Content, git_spec, load_local};
+pub use target::{Content, ServerCapabilities, git_spec, load_local};
 pub use run::{Options, caches, run, shared, shared_once};
 
 use crate::{
-    cluster::{Cluster, Inputs, Tasks, Watches},
+    cluster::{Cluster, Inputs, Schemas, Tasks, Watches},
     metrics::Metrics,
     sources::{Charts, GitCache},
 };
@@ -66,6 +67,8 @@ pub struct Shared {
     pub registries: crate::images::Registries,
     /// What is known of images with a policy.
     pub image_status: updates::Statuses,
+    /// What the API server says of its kinds.
+    pub schemas: Schemas,
     /// Everything that ends with this agent's term.
     pub tasks: Tasks,
 }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     app::{App, SourceStatus},
+    chart::layers::Layer,
     cluster::{ApiError, Records},
     decide::{Class, Failure, Record},
     object::{Gvk, Object, ObjectRef, ownership},
@@ -51,6 +52,28 @@ pub async fn content(shared: &Shared, app: &App, record: &Record, what: &What) -
         Ok(Content { source, ..content })
     });
     rendered.await.map_err(|panic| Failure::new(Class::Bug, "Panic", format!("rendering: {panic}")))?
+}
+
+/// The layers of an Environment's values at its head, the chart's own first.
+///
+/// # Errors
+/// What keeps them from being read.
+pub async fn values(shared: &Shared, app: &App) -> Result<Vec<Layer>, Failure> {
+    let gathered = gather::gather(shared, app, &At::Head).await?;
+    let chart = crate::chart::load_files(gathered.files, &mut crate::chart::Log::default());
+    let chart = chart.map_err(|error| Failure::new(Class::Config, "ChartInvalid", format!("loading the chart: {error}")))?;
+    gathered.layers.parsed(&chart)
+}
+
+/// Whether an Environment would take what another one's source is at: it is rendered with its own values, so that a key which
+/// the chart's schema or `required` asks for and they lack is named.
+///
+/// # Errors
+/// Why it would be refused.
+pub async fn promotable(shared: &Shared, from: &App, to: &App) -> Result<(), Failure> {
+    let mut there = to.clone();
+    there.spec.source = from.spec.source.clone();
+    content(shared, &there, &Record::default(), &What::Head).await.map(drop)
 }
 
 /// The git credentials that the Environment names.

@@ -6,7 +6,7 @@ use super::{
     target::ServerCapabilities,
 };
 use crate::{
-    cluster::{ApiError, Cluster, Fence, Inputs, Tasks, Watches, watch_records},
+    cluster::{ApiError, Cluster, Fence, Inputs, Schemas, Tasks, Watches, watch_records},
     metrics::Metrics,
     sources::{Charts, GitCache},
     web::{self, Hooks, Probes, Web},
@@ -177,6 +177,7 @@ pub async fn shared(
         inputs: Inputs::new(cluster.clone(), tasks.clone(), move |environment, reference| {
             let _ = input.wake(environment, Wake::Input(reference.clone()));
         }),
+        schemas: Schemas::new(cluster.clone()),
         cluster,
         git: sources.0,
         charts: sources.1,

@@ -1,7 +1,7 @@
 //! What people see: the status, derived from the record and the decision. It is never set by hand.
 
 use crate::{
-    app::{ApprovalStatus, App, Condition, EnvironmentStatus, ImageStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
+    app::{ApprovalStatus, App, Condition, EnvironmentStatus, ImageStatus, LintStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
     decide::{Class, Counts, Decision, Entry, Facts, Failure, Gate, Millis, Op, Phase, Promotion, Record, Step, Why},
 };
 
@@ -20,6 +20,8 @@ pub struct Seen {
     pub published: Option<super::publish::Published>,
     /// Images with a policy.
     pub images: Vec<ImageStatus>,
+    /// What the linter found in the head.
+    pub lint: Option<LintStatus>,
 }
 
 /// The status.
@@ -53,6 +55,7 @@ pub fn derive(app: &App, record: Option<&Record>, facts: &Facts, seen: &Seen, de
         },
         tests: seen.tests.clone(),
         images: seen.images.clone(),
+        lint: seen.lint.clone(),
         conditions: Vec::new(),
     };
     let head = facts.head.as_ref().and_then(|head| head.commit.as_ref().ok()).map(|c| short(c)).unwrap_or_default();
@@ -124,6 +127,12 @@ fn conditions(app: &App, record: &Record, seen: &Seen, decision: &Decision, head
     if record.last().is_some() {
         let (reason, text) = if deployed { ("Healthy", "all objects of the release are ready".to_owned()) } else { (reason.as_str(), message) };
         list.push(condition("Healthy", deployed, reason, text));
+    }
+    if let Some(lint) = &seen.lint {
+        list.push(match lint.findings.as_slice() {
+            [] => condition("Linted", true, "NoFindings", "the linter found nothing"),
+            found => condition("Linted", false, "LintFindings", super::target::told(found)),
+        });
     }
     if let Some(tests) = &seen.tests {
         let failed: Vec<&str> = tests.results.iter().filter(|t| t.phase != "Succeeded").map(|t| t.name.as_str()).collect();

@@ -2,16 +2,19 @@
 
 use super::{Shared, SystemHost};
 use crate::{
-    app::{App, SourceStatus, ValuesFromKind},
+    app::{App, LintMode, SourceStatus, ValuesFromKind},
     chart::{
         self, Log, SourceFile,
         capabilities::{Capabilities, KubeVersion},
+        layers::Layer,
     },
     cluster::Cluster,
     decide::{Class, Failure},
     object::{Gvk, Object, ObjectRef},
     release::{self, Chart, Release, Rendered},
-    render,
+    render::{self, lint},
+    secrets::{self, Keys, Redactor},
+    template::funcs::Host as _,
     sources::{GitSpec, Snapshot, SourceError},
     value::{Map, Value},
     yaml,
@@ -70,6 +73,10 @@ pub struct Content {
     pub source: SourceStatus,
     /// What a release record takes.
     pub rendered: Rendered,
+    /// What the linter found, where it was asked: warnings and errors, in Helm's words.
+    pub lint: Option<Vec<String>>,
+    /// Knows what of it may not be shown.
+    pub redactor: Redactor,
 }
 
 impl Content {
@@ -107,11 +114,63 @@ pub fn time(snapshot: &Snapshot) -> String {
     jiff::Timestamp::from_second(snapshot.commit.time).map(|time| time.to_string()).unwrap_or_default()
 }
 
-/// The layers of values over the chart's own, lowest first: files, then ConfigMaps and Secrets, then inline.
+/// The layers of values over the chart's own, and what is secret in them.
+#[derive(Debug, Default)]
+pub struct Layers {
+    /// Name and YAML, the lowest first: files, then ConfigMaps and Secrets, then inline.
+    pub list: Vec<(String, Vec<u8>)>,
+    /// Texts that may not be shown: what sops had encrypted, and all that Secrets hold.
+    secrets: Vec<String>,
+    /// Names of layers that are secret as a whole.
+    hidden: Vec<String>,
+    keys: Option<Keys>,
+}
+
+impl Layers {
+    /// The layers over the chart's own values, for people.
+    ///
+    /// # Errors
+    /// The layer that is no YAML map.
+    pub fn parsed(&self, chart: &chart::Chart) -> Result<Vec<Layer>, Failure> {
+        let mut layers = vec![Layer { name: format!("{}: values.yaml", chart.name()), values: (*chart.values).clone(), secret: false }];
+        for (name, text) in &self.list {
+            let values = chart::values::load_values(text);
+            let values = values.map_err(|error| Failure::new(Class::Config, "ValuesInvalid", format!("{name}: {error}")))?;
+            layers.push(Layer { name: name.clone(), values, secret: self.hidden.contains(name) });
+        }
+        Ok(layers)
+    }
+
+    /// Adds a layer, opened where sops encrypted it. `file` says by its ending which of sops's formats it has.
+    fn push(&mut self, name: String, file: &str, text: Vec<u8>) -> Result<(), Failure> {
+        let text = match secrets::is_encrypted(file, &text) {
+            true => {
+                self.hidden.push(name.clone());
+                self.open(&name, file, &text)?
+            }
+            false => text,
+        };
+        self.list.push((name, text));
+        Ok(())
+    }
+
+    fn open(&mut self, name: &str, file: &str, text: &[u8]) -> Result<Vec<u8>, Failure> {
+        let Some(keys) = &self.keys else {
+            let message = format!("{name} is encrypted by sops: name the Secret with its keys in spec.values.decryption.secretRef");
+            return Err(Failure::new(Class::Config, "DecryptionKeysMissing", message));
+        };
+        let opened = secrets::open(file, text, keys);
+        let opened = opened.map_err(|error| Failure::new(Class::Config, "DecryptionFailed", format!("decrypting {name}: {error}")))?;
+        self.secrets.extend(opened.secrets);
+        Ok(opened.bytes)
+    }
+}
+
+/// The layers of an Environment's values, with files read from a snapshot.
 ///
 /// # Errors
-/// The layer that is missing or no YAML map, by name.
-pub async fn values_layers(shared: &Shared, app: &App, snapshot: &Snapshot) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+/// The layer that is missing, no YAML map, or not to be decrypted, by name.
+pub async fn values_layers(shared: &Shared, app: &App, snapshot: &Snapshot) -> Result<Layers, Failure> {
     layers(shared, app, |path| snapshot.read(path).map_err(|error: SourceError| error.to_string())).await
 }
 
@@ -119,7 +178,7 @@ pub async fn values_layers(shared: &Shared, app: &App, snapshot: &Snapshot) -> R
 ///
 /// # Errors
 /// As [`values_layers`].
-pub async fn local_layers(shared: &Shared, app: &App, folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+pub async fn local_layers(shared: &Shared, app: &App, folder: &Path) -> Result<Layers, Failure> {
     let depth = app.path().split('/').filter(|part| !matches!(*part, "" | ".")).count();
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let top = folder.ancestors().nth(depth).unwrap_or(&folder).to_owned();
@@ -134,7 +193,7 @@ pub async fn local_layers(shared: &Shared, app: &App, folder: &Path) -> Result<V
 ///
 /// # Errors
 /// As [`values_layers`].
-pub async fn layers_of(shared: &Shared, app: &App, files: &[SourceFile]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+pub async fn layers_of(shared: &Shared, app: &App, files: &[SourceFile]) -> Result<Layers, Failure> {
     layers(shared, app, |path| {
         let file = files.iter().find(|file| file.path == path);
         file.map(|file| file.bytes.to_vec()).ok_or_else(|| "the chart has no such file; files beside it need source.git".to_owned())
@@ -142,13 +201,13 @@ pub async fn layers_of(shared: &Shared, app: &App, files: &[SourceFile]) -> Resu
     .await
 }
 
-async fn layers(shared: &Shared, app: &App, read: impl Fn(&str) -> Result<Vec<u8>, String>) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let mut layers = Vec::new();
+async fn layers(shared: &Shared, app: &App, read: impl Fn(&str) -> Result<Vec<u8>, String>) -> Result<Layers, Failure> {
+    let mut layers = Layers { keys: decryption_keys(shared, app).await?, ..Layers::default() };
     for file in &app.spec.values.files {
         let path = repository_path(app.path(), file);
         let text = read(&path)
             .map_err(|error| Failure::new(Class::Config, "ValuesFileMissing", format!("values file {path}: {error}")))?;
-        layers.push((path, text));
+        layers.push(path.clone(), &path, text)?;
     }
     for from in &app.spec.values.from {
         let kind = if from.kind == ValuesFromKind::Secret { "Secret" } else { "ConfigMap" };
@@ -164,15 +223,51 @@ async fn layers(shared: &Shared, app: &App, read: impl Fn(&str) -> Result<Vec<u8
             Err(error) => return Err(error.failure(&format!("reading values from {reference}"))),
         };
         match text {
-            Some(text) => layers.push((format!("{reference} key {}", from.key), text)),
+            Some(text) => {
+                if from.kind == ValuesFromKind::Secret {
+                    layers.secrets.extend(leaves(&text));
+                    layers.hidden.push(format!("{reference} key {}", from.key));
+                }
+                layers.push(format!("{reference} key {}", from.key), &from.key, text)?;
+            }
             None if from.optional => {}
             None => return Err(missing(format!("{reference} has no key \"{}\"", from.key))),
         }
     }
     if !app.spec.values.inline.is_empty() {
-        layers.push(("spec.values.inline".into(), serde_json::to_vec(&app.spec.values.inline).expect("JSON serialises")));
+        layers.list.push(("spec.values.inline".into(), serde_json::to_vec(&app.spec.values.inline).expect("JSON serialises")));
     }
     Ok(layers)
+}
+
+/// The keys that open encrypted files.
+async fn decryption_keys(shared: &Shared, app: &App) -> Result<Option<Keys>, Failure> {
+    let Some(decryption) = &app.spec.values.decryption else { return Ok(None) };
+    let reference = ObjectRef { gvk: Gvk::new("v1", "Secret"), namespace: Some(app.namespace.clone()), name: decryption.secret_ref.name.clone() };
+    let doing = format!("reading the decryption keys in {reference}");
+    let live = shared.inputs.get(&app.id(), &reference).await.map_err(|error| error.failure(&doing))?;
+    let missing = |why: &str| Failure::new(Class::Config, "DecryptionKeysMissing", format!("{doing}: {why}"));
+    let live = live.ok_or_else(|| missing("there is no such Secret; create it"))?;
+    Keys::read(&secret_data(&live)).map(Some).map_err(|error| missing(&error.to_string()))
+}
+
+/// All texts and numbers of a YAML document; the text itself where it is none.
+fn leaves(text: &[u8]) -> Vec<String> {
+    fn collect(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Null | Value::Bool(_) => {}
+            Value::List(items) => items.iter().for_each(|item| collect(item, found)),
+            Value::Map(map) => map.values().for_each(|value| collect(value, found)),
+            Value::String(text) => found.push(text.to_text()),
+            number => found.push(yaml::to_json(number, false)),
+        }
+    }
+    let mut found = Vec::new();
+    match yaml::from_yaml(text) {
+        Ok(value) => collect(&value, &mut found),
+        Err(_) => found.push(String::from_utf8_lossy(text).into_owned()),
+    }
+    found
 }
 
 /// A values file's path from the repository's top: relative ones start at the chart.
@@ -218,32 +313,78 @@ fn read_folder(top: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> std::i
     Ok(())
 }
 
-/// Renders a chart from its files, which are all of it (see `gather`).
+/// Renders a chart from its files, which are all of it (see `gather`). What may not be shown is not in the failure.
 ///
 /// # Errors
 /// What the chart, its values or its templates have wrong, with file and line.
 pub fn render_files(
     app: &App,
     files: Vec<SourceFile>,
-    layers: Vec<(String, Vec<u8>)>,
+    layers: Layers,
     upgrade: bool,
     number: u32,
     capabilities: &ServerCapabilities,
 ) -> Result<Content, Failure> {
-    let digest = digest(app, &files, &layers, capabilities);
+    let mut layers = layers;
+    let (files, sealed) = open_files(files, &mut layers)?;
+    let redactor = Redactor::new(std::mem::take(&mut layers.secrets));
+    let content = render_opened(app, files, &sealed, &layers.list, upgrade, number, capabilities);
+    match content {
+        Ok(content) => {
+            let lint = content.lint.map(|found| found.iter().map(|finding| redactor.clean(finding)).collect());
+            Ok(Content { lint, redactor, ..content })
+        }
+        Err(failure) => Err(Failure { message: redactor.clean(&failure.message), ..failure }),
+    }
+}
+
+/// What sops had encrypted of a chart, by path, as it was.
+type Sealed = BTreeMap<String, Arc<[u8]>>;
+
+/// Opens the chart's files that sops encrypted, templates aside, if there are keys: `.Files.Get` then gives what is in them.
+fn open_files(files: Vec<SourceFile>, layers: &mut Layers) -> Result<(Vec<SourceFile>, Sealed), Failure> {
+    let mut sealed = Sealed::new();
+    if layers.keys.is_none() {
+        return Ok((files, sealed));
+    }
+    let mut opened = Vec::with_capacity(files.len());
+    for mut file in files {
+        if !file.path.starts_with("templates/") && secrets::is_encrypted(&file.path, &file.bytes) {
+            sealed.insert(file.path.clone(), file.bytes.clone());
+            file.bytes = layers.open(&file.path, &file.path, &file.bytes)?.into();
+        }
+        opened.push(file);
+    }
+    Ok((opened, sealed))
+}
+
+fn render_opened(
+    app: &App,
+    files: Vec<SourceFile>,
+    sealed: &Sealed,
+    layers: &[(String, Vec<u8>)],
+    upgrade: bool,
+    number: u32,
+    capabilities: &ServerCapabilities,
+) -> Result<Content, Failure> {
+    let linted = (app.spec.lint != LintMode::Off).then(|| files.clone());
+    let digest = digest(app, &files, layers, capabilities);
     let config = |reason: &str, message: String| Failure::new(Class::Config, reason, message);
     let place = match app.chart() {
         Some(source) => format!("loading the chart {} from {}", source.name, chart::repository::masked(&source.repository)),
         None => format!("loading the chart in \"{}\"", app.path()),
     };
     let mut log = Log::default();
+    let host = SystemHost::start();
+    let within = || host.exhausted().map_or(Ok(()), |why| Err(config("RenderTooLarge", why)));
     let chart = chart::load_files(files, &mut log).map_err(|error| config("ChartInvalid", format!("{place}: {error}")))?;
     let missing: Vec<&str> = chart.metadata.dependencies().iter().map(|wanted| wanted.name.as_str()).filter(|name| !chart.dependencies.iter().any(|there| there.name() == *name)).collect();
     if !missing.is_empty() {
         return Err(config("DependencyMissing", format!("{place}: its dependencies {} are named in Chart.yaml and not in charts/", missing.join(", "))));
     }
+    within()?;
     let mut values = Map::new();
-    for (name, text) in &layers {
+    for (name, text) in layers {
         let layer = chart::values::load_values(text).map_err(|error| config("ValuesInvalid", format!("{name}: {error}")))?;
         chart::values::merge_into(&mut values, layer);
     }
@@ -255,9 +396,39 @@ pub fn render_files(
         capabilities: capabilities.0.clone(),
         ..Default::default()
     };
-    let rendered = render::render(&chart, &values, &options, &SystemHost, &mut log)
+    let rendered = render::render(&chart, &values, &options, &host, &mut log)
         .map_err(|error| config("RenderFailed", format!("rendering the chart: {error}")))?;
-    Ok(Content { digest, source: SourceStatus::default(), rendered: recorded(rendered, values) })
+    within()?;
+    let lint = linted.map(|files| findings(app, files, &values, capabilities));
+    if let Some(found) = lint.as_ref().filter(|found| app.spec.lint == LintMode::Strict && !found.is_empty()) {
+        return Err(config(LINT_FAILED, format!("spec.lint is Strict and the chart {} has findings: {}", rendered.chart.name(), told(found))));
+    }
+    Ok(Content { digest, source: SourceStatus::default(), rendered: recorded(rendered, values, sealed), lint, redactor: Redactor::default() })
+}
+
+/// The reason of a revision that `lint: Strict` refuses.
+pub const LINT_FAILED: &str = "LintFailed";
+/// How many of the linter's findings a condition or event quotes.
+const MAX_TOLD: usize = 5;
+
+/// Some of the linter's findings and how many there are besides.
+pub fn told(findings: &[String]) -> String {
+    let shown = findings.iter().take(MAX_TOLD).cloned().collect::<Vec<_>>().join("; ");
+    match findings.len().saturating_sub(MAX_TOLD) {
+        0 => shown,
+        more => format!("{shown}; and {more} more (`windlass lint` shows all)"),
+    }
+}
+
+/// Helm's lint on the chart with these values: what is graver than information.
+fn findings(app: &App, files: Vec<SourceFile>, values: &Map, capabilities: &ServerCapabilities) -> Vec<String> {
+    let options = lint::LintOptions {
+        namespace: app.target_namespace.clone(),
+        kube_version: Some(capabilities.0.kube_version.clone()),
+        skip_schema_validation: false,
+    };
+    let found = lint::lint(app.path(), Ok(files), values, &options, &SystemHost::start(), &mut Log::default());
+    found.iter().filter(|finding| finding.severity > lint::Severity::Info).map(ToString::to_string).collect()
 }
 
 /// Without what the chart's `.helmignore` leaves out: a folder that is ignored takes all below it along.
@@ -298,7 +469,7 @@ fn digest(app: &App, files: &[SourceFile], layers: &[(String, Vec<u8>)], capabil
 }
 
 /// What of it a release record takes, in Helm's shapes.
-fn recorded(rendered: render::Rendered, values: Map) -> Rendered {
+fn recorded(rendered: render::Rendered, values: Map, sealed: &Sealed) -> Rendered {
     let manifest = rendered.manifest();
     let hooks = rendered.hooks.iter().map(|hook| {
         let words = json!({
@@ -310,14 +481,14 @@ fn recorded(rendered: render::Rendered, values: Map) -> Rendered {
     let hooks = hooks.collect();
     let config = yaml::to_json(&Value::Map(values), false);
     let config = serde_json::from_str(&config).unwrap_or_default();
-    Rendered { chart: chart_json(&rendered.chart), config, manifest, hooks, notes: rendered.notes, labels: BTreeMap::new() }
+    Rendered { chart: chart_json(&rendered.chart, sealed), config, manifest, hooks, notes: rendered.notes, labels: BTreeMap::new() }
 }
 
-/// A chart as Helm stores it in a record: no subcharts, contents in base64.
-fn chart_json(chart: &chart::Chart) -> Chart {
+/// A chart as Helm stores it in a record: no subcharts, contents in base64. Files stay as sealed as they were.
+fn chart_json(chart: &chart::Chart, sealed: &Sealed) -> Chart {
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let list = |files: &[SourceFile]| {
-        files.iter().map(|file| json!({ "name": file.path, "data": encode(&file.bytes) })).collect::<Vec<_>>()
+        files.iter().map(|file| json!({ "name": file.path, "data": encode(sealed.get(&file.path).unwrap_or(&file.bytes)) })).collect::<Vec<_>>()
     };
     let plain = |value: &Value| serde_json::from_str::<serde_json::Value>(&yaml::to_json(value, false)).unwrap_or_default();
     let raw = chart.raw.iter().find(|file| file.path == "Chart.yaml");

@@ -60,6 +60,11 @@ impl<K: Keeper> Driver<K> {
             self.shared.metrics.test(&self.app.id(), result);
             tracing::info!(environment = self.app.id(), release = release.version, test = test.name, phase = test.phase, reason = "TestRan", "test ran");
         }
+        let redactor = self.redactor(release);
+        for (test, log) in &mut ran {
+            test.message = redactor.clean(&test.message);
+            *log = redactor.clean(log);
+        }
         if let Err(error) = self.records.keep_tests(u64::from(release.version), &ran).await {
             tracing::warn!(environment = self.app.id(), reason = error.reason, "the tests' logs were not kept: {error}");
         }

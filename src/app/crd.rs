@@ -262,10 +262,22 @@ pub struct ValuesSpec {
     /// Keys of ConfigMaps and Secrets that hold YAML.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from: Vec<ValuesFrom>,
+    /// What opens files that sops encrypted: values files, keys of ConfigMaps and Secrets, and files of the chart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decryption: Option<DecryptionSpec>,
     /// Values written here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "any_object")]
     pub inline: BTreeMap<String, serde_json::Value>,
+}
+
+/// What opens files that sops encrypted.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DecryptionSpec {
+    /// A Secret in the Environment's namespace: each entry holds age identities, an ssh private key or an armored PGP secret
+    /// key; the entry `passphrase` opens protected ones.
+    pub secret_ref: LocalRef,
 }
 
 /// One key of a ConfigMap or Secret.

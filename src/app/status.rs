@@ -37,7 +37,10 @@ pub struct EnvironmentStatus {
     /// Images with a policy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<ImageStatus>,
-    /// Ready, Reconciling, Stalled, Healthy, TestsPassed, Published, RolledBack.
+    /// What the linter found in the head, with `lint: Warn` or `Strict`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lint: Option<LintStatus>,
+    /// Ready, Reconciling, Stalled, Healthy, TestsPassed, Published, RolledBack, Linted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -121,6 +124,27 @@ pub struct ApprovalStatus {
     pub reason: String,
     /// The commit that the plan brings.
     pub revision: String,
+}
+
+/// What the linter found.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LintStatus {
+    /// How many findings there are.
+    pub count: i64,
+    /// The first of them, in Helm's words.
+    pub findings: Vec<String>,
+}
+
+/// How many of the linter's findings a status holds.
+pub const MAX_FINDINGS: usize = 20;
+
+impl From<Vec<String>> for LintStatus {
+    fn from(mut findings: Vec<String>) -> Self {
+        let count = findings.len() as i64;
+        findings.truncate(MAX_FINDINGS);
+        LintStatus { count, findings }
+    }
 }
 
 /// The last test results.

@@ -104,7 +104,8 @@ impl KubeVersion {
         // [0-9]+(\.[0-9]+)*
         loop {
             let from = if end == 0 { 0 } else { end + 1 };
-            let digits = trimmed[from..].bytes().take_while(u8::is_ascii_digit).count();
+            // Bytes, not text: what follows a digit may be in the middle of a rune.
+            let digits = trimmed.as_bytes()[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
             if digits == 0 || from > 0 && trimmed.as_bytes()[end] != b'.' {
                 break;
             }

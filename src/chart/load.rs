@@ -11,6 +11,10 @@ use std::{collections::BTreeMap, sync::Arc};
 /// How deep subcharts may lie in each other. Helm has no bound; a chart in an archive in an archive … is one bomb more.
 pub const MAX_SUBCHART_DEPTH: usize = 64;
 
+/// What all archives in `charts/`, and those in them, may unpack to together. Helm bounds each archive alone: eight of them in
+/// each other, each holding the next one twice, are 256 times that.
+pub const MAX_NESTED_BYTES: u64 = 4 * super::archive::MAX_DECOMPRESSED_CHART_BYTES;
+
 /// Why a chart could not be loaded: Helm's text.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{message}")]
@@ -38,7 +42,7 @@ impl From<String> for LoadError {
 /// What Helm refuses, with its text.
 pub fn load_files(files: Vec<SourceFile>, log: &mut Log) -> Result<Chart, LoadError> {
     match detect(&files)?.as_str() {
-        "" | "v1" | "v2" => load_at(files, log, 0),
+        "" | "v1" | "v2" => load_at(files, log, 0, &mut { MAX_NESTED_BYTES }),
         // Helm can load v3 charts, but install, template and the rest then refuse them.
         "v3" => Err(LoadError::new("invalid chart apiVersion")),
         _ => Err(LoadError::new("unsupported chart version")),
@@ -64,7 +68,8 @@ fn detect(files: &[SourceFile]) -> Result<String, LoadError> {
     Ok(super::metadata::text(&base, "apiVersion"))
 }
 
-fn load_at(files: Vec<SourceFile>, log: &mut Log, depth: usize) -> Result<Chart, LoadError> {
+/// `left`: bytes that archives below may still unpack to.
+fn load_at(files: Vec<SourceFile>, log: &mut Log, depth: usize, left: &mut u64) -> Result<Chart, LoadError> {
     if depth > MAX_SUBCHART_DEPTH {
         return Err(LoadError::new(format!("subcharts are nested deeper than {MAX_SUBCHART_DEPTH} levels")));
     }
@@ -91,7 +96,7 @@ fn load_at(files: Vec<SourceFile>, log: &mut Log, depth: usize) -> Result<Chart,
         if name.starts_with(['_', '.']) {
             continue;
         }
-        let loaded = load_subchart(&name, files, chart.name(), log, depth)?;
+        let loaded = load_subchart(&name, files, chart.name(), log, depth, left)?;
         let wrap = |error| LoadError::new(format!("error unpacking subchart {name} in {}: {error}", chart.name()));
         let loaded = loaded.map_err(wrap)?;
         chart.dependencies.push(loaded);
@@ -174,6 +179,7 @@ fn load_subchart(
     parent: &str,
     log: &mut Log,
     depth: usize,
+    left: &mut u64,
 ) -> Result<Result<Chart, LoadError>, LoadError> {
     if gopath::extension(name) == ".tgz" {
         let file = &files[0];
@@ -181,11 +187,17 @@ fn load_subchart(
             let got = &file.path;
             return Err(LoadError::new(format!("error unpacking subchart tar in {parent}: expected {name}, got {got}")));
         }
-        return Ok(read_archive(&file.bytes).and_then(|files| load_at(files, log, depth + 1)));
+        return Ok(read_archive(&file.bytes).and_then(|files| {
+            let unpacked = files.iter().map(|file| file.bytes.len() as u64).sum();
+            *left = left.checked_sub(unpacked).ok_or_else(|| {
+                LoadError::new(format!("archives in charts/ unpack to more than {MAX_NESTED_BYTES} bytes together"))
+            })?;
+            load_at(files, log, depth + 1, left)
+        }));
     }
     let inside = files.into_iter().filter_map(|file| {
         let (_, path) = file.path.split_once('/')?;
         Some(SourceFile { path: path.to_owned(), bytes: file.bytes })
     });
-    Ok(load_at(inside.collect(), log, depth + 1))
+    Ok(load_at(inside.collect(), log, depth + 1, left))
 }

@@ -11,6 +11,7 @@ pub mod files;
 pub mod glob;
 pub mod gopath;
 pub mod ignore;
+pub mod layers;
 pub mod load;
 pub mod log;
 pub mod metadata;

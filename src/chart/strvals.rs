@@ -1,6 +1,7 @@
 //! `--set` and its kin: Helm's `pkg/strvals`, parser.go and literal_parser.go.
 
 use super::log::quote;
+use crate::template::deep;
 use crate::value::{GoStr, Map, Value};
 use crate::yaml;
 
@@ -289,7 +290,8 @@ impl<'r> Parser<'r> {
             Some(Value::List(inner)) => std::mem::take(inner),
             Some(other) => return refuse(conversion(other, "[]interface {}")),
         };
-        let (inner, result) = self.item(inner, next, level, depth + 1);
+        // A thousand levels are more than a thread's stack holds in a debug build.
+        let (inner, result) = deep(|| self.item(inner, next, level, depth + 1));
         if result.is_err()
             && let Some(slot @ Value::List(_)) = usize::try_from(index).ok().and_then(|index| list.get_mut(index))
         {

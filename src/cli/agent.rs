@@ -37,6 +37,12 @@ pub struct Agent {
     /// Namespace of the lease; the agent's own where it is not given
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
     leader_elect_resource_namespace: Option<String>,
+    /// How much memory rendering one chart may hold, for example `512Mi`
+    #[arg(long, default_value = "512Mi", env = "WINDLASS_RENDER_MEMORY", value_name = "QUANTITY", value_parser = crate::memory::parse_bytes)]
+    render_memory: u64,
+    /// How long rendering one chart may take
+    #[arg(long, default_value = "60s", env = "WINDLASS_RENDER_TIMEOUT", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    render_timeout: Duration,
     /// How log lines look
     #[arg(long, default_value = "json", value_parser = ["json", "text"])]
     log_format: String,
@@ -49,6 +55,8 @@ impl Agent {
     /// Runs it.
     pub fn run(self, _: &Global) -> Outcome {
         super::connection::log(&self.log_format, &self.log_level);
+        crate::memory::set_render_memory(self.render_memory);
+        crate::memory::set_render_time(self.render_timeout);
         super::connection::block_on(async move {
             let cluster = self.connection.connect().await?;
             let holder = self.identity.clone().unwrap_or_else(identity);

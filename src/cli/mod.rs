@@ -40,6 +40,8 @@ mod show;
 mod template;
 #[cfg(feature = "agent")]
 mod test;
+mod validate;
+mod values;
 mod value_flags;
 
 pub use chart_source::load as load_chart;
@@ -86,6 +88,10 @@ enum Command {
     Template(template::Template),
     /// Examine a chart for possible issues
     Lint(lint::Lint),
+    /// Check objects against the API server's schemas: unknown fields, wrong types, missing fields; exit code 1 on findings
+    Validate(Box<validate::Validate>),
+    /// Show the values of an Environment or chart, which layer set one, or what two Environments have and lack
+    Values(Box<values::Values>),
     /// Show information of a chart
     Show(show::Show),
     /// Create a new chart with the given name
@@ -164,9 +170,12 @@ enum Command {
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    bound_rendering();
     let result = match cli.command {
         Command::Template(command) => command.run(&cli.global),
         Command::Lint(command) => command.run(&cli.global),
+        Command::Validate(command) => command.run(&cli.global),
+        Command::Values(command) => command.run(&cli.global),
         Command::Show(command) => command.run(),
         Command::Create(command) => command.run(),
         Command::Package(command) => command.run(&cli.global),
@@ -218,6 +227,18 @@ pub fn main() -> ExitCode {
             eprintln!("Error: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Bounds from the environment, for commands that have no flags for them because helm has none.
+fn bound_rendering() {
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    if let Some(bytes) = variable("WINDLASS_RENDER_MEMORY").and_then(|text| crate::memory::parse_bytes(&text).ok()) {
+        crate::memory::set_render_memory(bytes);
+    }
+    let seconds = |text: String| text.trim_end_matches('s').parse().ok();
+    if let Some(seconds) = variable("WINDLASS_RENDER_TIMEOUT").and_then(seconds) {
+        crate::memory::set_render_time(std::time::Duration::from_secs(seconds));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where values come from: Helm's `pkg/cli/values/options.go`.
 
 use super::goerror::path_error;
+use crate::chart::layers::Layer;
 use crate::chart::{strvals, values};
 use crate::value::{Map, Value};
 use crate::yaml;
@@ -35,6 +36,20 @@ pub struct ValueFlags {
 const MAX_VALUES_BYTES: u64 = 64 * 1024 * 1024;
 
 impl ValueFlags {
+    /// The same, each file a layer of its own and all that is set on the command line one more.
+    pub(super) fn layers(&self) -> Result<Vec<Layer>, String> {
+        let mut layers = Vec::new();
+        for path in self.files.iter().flat_map(|list| split_csv(list)) {
+            let values = values::load_values(&read_file(&path)?).map_err(|text| format!("failed to parse {path}: {text}"))?;
+            layers.push(Layer { name: path, values, secret: false });
+        }
+        let set = ValueFlags { files: Vec::new(), ..self.clone() }.merge()?;
+        if !set.is_empty() {
+            layers.push(Layer { name: "command line".to_owned(), values: set, secret: false });
+        }
+        Ok(layers)
+    }
+
     /// `MergeValues`: all sources in Helm's order.
     pub fn merge(&self) -> Result<Map, String> {
         let mut base = Map::new();

@@ -10,6 +10,7 @@ mod pressure;
 mod record_watch;
 mod records;
 mod strangers;
+mod schemas;
 mod tasks;
 mod test_logs;
 mod watch;
@@ -22,6 +23,7 @@ pub use kinds::Kind;
 pub use record_watch::{Seen, watch_records};
 pub use records::{Held, Records};
 pub use objects::{Delete, MANAGER, Patched};
+pub use schemas::{MAX_AGE as MAX_SCHEMA_AGE, Schemas};
 pub use tasks::{Tasks, said};
 pub use watch::{Observed, Watches};
 

@@ -198,6 +198,14 @@ impl Cluster {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// Any GET by its path, for documents that are too large to be read twice.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub(super) async fn get_bytes(&self, path: &str) -> Result<Vec<u8>, ApiError> {
+        self.send("get", path, None, Vec::new()).await.map(|(_, bytes)| bytes)
+    }
+
     /// Any GET by its path: versions, discovery.
     ///
     /// # Errors

@@ -79,6 +79,9 @@ impl<'s> Scope<'s> {
     }
 }
 
+/// After so many steps the host is asked whether something is used up.
+const ASK_AFTER: u64 = 256;
+
 /// What all templates of one execution share.
 pub(super) struct Machine<'h> {
     pub host: &'h dyn Host,
@@ -206,7 +209,18 @@ impl<'t> State<'_, '_, 't> {
             Some(left) => self.m.steps = left,
             None => return self.error(format!("the template took more than {} steps", self.m.limits.steps)),
         }
+        if self.m.steps.is_multiple_of(ASK_AFTER) {
+            self.check_host()?;
+        }
         Ok(())
+    }
+
+    /// Refuses to go on once something of the process is used up.
+    pub fn check_host(&self) -> Result<(), Fail> {
+        match self.m.host.exhausted() {
+            Some(why) => self.error(why),
+            None => Ok(()),
+        }
     }
 
     /// Refuses to go on once the output is too long.

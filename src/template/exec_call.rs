@@ -42,6 +42,15 @@ fn typed(val: Val, ty: GoType) -> Rv {
     Rv { val, iface: ty == GoType::Any }
 }
 
+/// After a value of so many bytes the host is asked at once whether something is used up.
+const ASK_ABOVE: usize = 1 << 20;
+
+/// Functions that take a tenth of a second and more: the host is asked after each call. In order, as they are searched for.
+const SLOW: &[&str] = &[
+    "bcrypt", "derivePassword", "genCA", "genCAWithKey", "genPrivateKey", "genSelfSignedCert", "genSelfSignedCertWithKey", "genSignedCert",
+    "genSignedCertWithKey", "htpasswd",
+];
+
 impl<'t> State<'_, '_, 't> {
     /// A function's call. `at` is where its own errors stand: the command, or the bare name.
     pub fn eval_function(
@@ -75,6 +84,9 @@ impl<'t> State<'_, '_, 't> {
         let base = self.eval_args(dot, name, &signature, args, last)?;
         let host = self.m.host;
         let result = (def.body)(host, &self.m.args[base..]);
+        if SLOW.binary_search(&def.name).is_ok() {
+            self.check_host()?;
+        }
         self.method_result(base, at, name, &signature, result)
     }
 
@@ -99,13 +111,17 @@ impl<'t> State<'_, '_, 't> {
 
     /// Counts what functions produce, so that a template cannot fill the memory with values.
     fn count(&mut self, val: &Val) -> Result<(), Fail> {
-        self.m.produced += match val {
+        let size = match val {
             Val::Str(text) => text.len(),
             Val::List(list) => list.items.len() * size_of::<Val>(),
             _ => 0,
         };
+        self.m.produced += size;
         if self.m.produced > self.m.limits.values {
             return self.error(format!("functions produced more than {} bytes of values", self.m.limits.values));
+        }
+        if size > ASK_ABOVE {
+            self.check_host()?;
         }
         Ok(())
     }

@@ -36,4 +36,14 @@ pub use funcs::Host;
 pub use options::{Limits, MissingKey, Options};
 pub use parse::ParseError;
 pub use set::{Functions, Parsed, TemplateSet};
+/// How many items the lexer makes of a text, the last one, an error or the end, among them.
+pub fn count_items(text: &[u8]) -> usize {
+    let mut lexer = lex::Lexer::new(text);
+    let mut count = 1;
+    while !matches!(lexer.next_item().kind, lex::Kind::Eof | lex::Kind::Error) {
+        count += 1;
+    }
+    count
+}
+
 pub use val::{GoType, List, MapRef, Object, Printing, Signature, Val, deep};

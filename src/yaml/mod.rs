@@ -13,13 +13,17 @@ pub mod edit;
 mod emit;
 mod go;
 mod json;
+mod locate;
 mod number;
+mod ordered;
 mod resolve;
 mod text;
 mod toml;
 
 pub use datum::{Datum, Shape};
 pub use json::Form as JsonForm;
+pub use locate::{Step, line_of};
+pub use ordered::{Ordered, ordered};
 
 use crate::value::{Map, Value};
 use resolve::Rules;

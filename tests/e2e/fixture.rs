@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
     sync::{Mutex, OnceLock},
@@ -170,6 +171,27 @@ impl Fixture {
     pub fn env(&self, name: &str) -> Value {
         let path = format!("/apis/windlass.dev/v1alpha1/namespaces/{}/environments/{name}", self.namespace);
         self.world.cluster.api().get(&path).unwrap_or_else(|error| panic!("reading Environment {name}: {error:#}"))
+    }
+
+    /// The namespace's name.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// A plain client.
+    pub fn api(&self) -> &xtask::cluster::Api {
+        self.world.cluster.api()
+    }
+
+    /// The plural of a kind below `/apis/GROUP/VERSION`; `None` where the server has no such kind.
+    pub fn plural(&self, prefix: &str, kind: &str) -> Option<String> {
+        static KNOWN: Mutex<BTreeMap<String, Value>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().expect("no panic while held");
+        let list = known.entry(prefix.to_owned()).or_insert_with(|| self.api().find(prefix).ok().flatten().unwrap_or_default());
+        let resource = list["resources"].as_array()?.iter().find(|resource| {
+            resource["kind"] == kind && !resource["name"].as_str().unwrap_or("/").contains('/')
+        })?;
+        Some(resource["name"].as_str()?.to_owned())
     }
 
     /// Waits until the Environment is as wanted.

@@ -37,7 +37,7 @@ fn bad_input_is_said_and_the_release_stays_unharmed() {
     f.wait("bad-input", SOON, |env| ready(env, "True", "InSync"));
     let values = repo.read("values.yaml");
     repo.write("values.yaml", &values.replace("replicas: 2", "replicas: two"));
-    stalled("Invalid", "expected numeric");
+    stalled("Invalid", "expected integer");
     repo.write("values.yaml", &values);
     f.wait("bad-input", SOON, |env| ready(env, "True", "InSync"));
     let chart = repo.read("Chart.yaml");

@@ -14,6 +14,7 @@ mod testing;
 mod images;
 #[path = "../it/registry.rs"]
 mod registry;
+mod validate;
 
 use std::time::Duration;
 

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-const PURE: &[&str] = &["value", "yaml", "template", "chart", "render", "object", "plan", "health", "release", "app", "decide", "webhooks"];
+const PURE: &[&str] = &["value", "yaml", "template", "chart", "render", "object", "check", "plan", "health", "release", "app", "decide", "webhooks"];
 const ENGINE: &[&str] = &["value", "yaml", "template", "chart", "render"];
-const EDGES: &[&str] = &["images", "sources", "cluster", "agent", "cli", "metrics", "web"];
+const EDGES: &[&str] = &["images", "sources", "secrets", "cluster", "agent", "cli", "metrics", "web"];
 
 fn sources() -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();

@@ -2,11 +2,14 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod architecture;
+mod bounds;
 mod charts;
 #[cfg(feature = "agent")]
 mod charts_remote;
 mod differential;
 mod functions;
+mod fuzz;
+mod hostile;
 mod schema;
 mod sim;
 #[cfg(feature = "agent")]
@@ -21,6 +24,8 @@ mod metrics;
 mod registry;
 #[cfg(feature = "agent")]
 mod webhooks;
+#[cfg(feature = "agent")]
+mod secrets;
 mod yaml;
 mod yaml_edit;
 

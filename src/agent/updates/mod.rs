@@ -233,7 +233,7 @@ impl Updater {
                     file: change.file,
                 }).collect();
                 let environment = (app_too.namespace.as_str(), app_too.name.as_str());
-                let message = images::message(updates.message.as_deref(), environment, &source.branch, &version, &told, &SystemHost)?;
+                let message = images::message(updates.message.as_deref(), environment, &source.branch, &version, &told, &SystemHost::start())?;
                 Ok(Some(sources::Draft { files, message }))
             })
         });

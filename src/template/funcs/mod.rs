@@ -116,8 +116,8 @@ pub trait Host {
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String>;
     /// `getHostByName`: an address, or the empty string where it is not allowed.
     fn resolve(&self, name: &str) -> String;
-    /// The process's environment is never shown to templates: `env` and `expandenv` are not among Helm's functions.
-    fn steps_left(&self) -> Option<u64> {
+    /// Whether something of the process is used up, such as the memory that a render may hold: a sentence that ends the execution.
+    fn exhausted(&self) -> Option<String> {
         None
     }
 }

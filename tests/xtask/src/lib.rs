@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod cluster;
 pub mod demo;
+pub mod fuzz;
 pub mod git_server;
 pub mod images;
 pub mod repo;

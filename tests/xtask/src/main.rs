@@ -52,6 +52,14 @@ enum Task {
         /// Which of them.
         names: Vec<String>,
     },
+    /// Feed readers with garbage that looks right, for longer than tests do.
+    Fuzz {
+        /// Which target of tests/it/fuzz; all of them in turn when none is named.
+        target: Option<String>,
+        /// How many seconds each target gets.
+        #[arg(long, default_value_t = 120)]
+        time: u64,
+    },
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -125,6 +133,9 @@ fn perform(task: Task) -> Result<()> {
             for path in tools::tools(&names)? {
                 println!("{}", path.display());
             }
+        }
+        Task::Fuzz { target, time } => {
+            xtask::fuzz::run(target.as_deref(), std::time::Duration::from_secs(time))?;
         }
         Task::Demo { kwok, check } => xtask::demo::run(&Demo { kwok, check, recreate: false, trace: None })?,
         Task::Bench(Bench::Render(bench)) => bench_render::run(&bench)?,

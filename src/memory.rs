@@ -1,0 +1,120 @@
+//! How much memory a thread holds and how long it works, so that rendering a hostile chart ends with an error instead of the
+//! process.
+//!
+//! The process's allocator (mimalloc) is wrapped: each allocation and release adds to a number of its thread. Rendering
+//! happens on one thread, so the difference since it began is what it holds. The engine asks at its steps; a single step is
+//! bounded by the engine itself.
+
+use std::{
+    alloc::{GlobalAlloc, Layout},
+    cell::Cell,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// What one render may hold where nobody sets it: twenty times what the largest charts that are known take.
+pub const DEFAULT_RENDER_MEMORY: u64 = 512 << 20;
+
+/// How long one render may take where nobody sets it: a thousand times what large charts take.
+pub const DEFAULT_RENDER_TIME: Duration = Duration::from_secs(60);
+
+static MILLIS: AtomicU64 = AtomicU64::new(DEFAULT_RENDER_TIME.as_millis() as u64);
+static CEILING: AtomicU64 = AtomicU64::new(DEFAULT_RENDER_MEMORY);
+
+thread_local! {
+    // Constant and without a destructor: the allocator may touch it at any time of the thread's life.
+    static HELD: Cell<i64> = const { Cell::new(0) };
+}
+
+/// mimalloc, with what each thread holds counted. The binary's global allocator.
+pub struct Counting;
+
+fn count(bytes: i64) {
+    HELD.with(|held| held.set(held.get().wrapping_add(bytes)));
+}
+
+// SAFETY: every call is passed on to mimalloc as it is; counting touches a number of the thread's own and allocates nothing.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as i64);
+        unsafe { mimalloc::MiMalloc.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-(layout.size() as i64));
+        unsafe { mimalloc::MiMalloc.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as i64);
+        unsafe { mimalloc::MiMalloc.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size as i64 - layout.size() as i64);
+        unsafe { mimalloc::MiMalloc.realloc(pointer, layout, size) }
+    }
+}
+
+/// Sets what one render may hold, in bytes, for the whole process.
+pub fn set_render_memory(bytes: u64) {
+    CEILING.store(bytes, Ordering::Relaxed);
+}
+
+/// Sets how long one render may take, for the whole process.
+pub fn set_render_time(time: Duration) {
+    MILLIS.store(time.as_millis() as u64, Ordering::Relaxed);
+}
+
+/// A quantity of bytes as Kubernetes writes it: `512Mi`, `1G`, `1000000`.
+///
+/// # Errors
+/// How to write it.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit: u64 = match &text[digits.len()..] {
+        "" => 1,
+        "k" => 1000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        _ => return Err("write it as 512Mi, 2Gi or a number of bytes".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "write it as 512Mi, 2Gi or a number of bytes".to_owned())?;
+    number.checked_mul(unit).filter(|bytes| *bytes >= 1 << 20).ok_or_else(|| "at least 1Mi is needed".to_owned())
+}
+
+/// What a piece of work holds and how long it takes, from its beginning on, on its thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Meter {
+    base: i64,
+    ceiling: u64,
+    began: Instant,
+    time: Duration,
+}
+
+impl Meter {
+    /// Begins to measure.
+    pub fn start() -> Meter {
+        let time = Duration::from_millis(MILLIS.load(Ordering::Relaxed));
+        Meter { base: HELD.with(Cell::get), ceiling: CEILING.load(Ordering::Relaxed), began: Instant::now(), time }
+    }
+
+    /// Bytes held since the beginning, what was freed taken off; 0 where the process has another allocator.
+    pub fn held(&self) -> u64 {
+        u64::try_from(HELD.with(Cell::get).wrapping_sub(self.base)).unwrap_or(0)
+    }
+
+    /// Why the work has to end.
+    pub fn exceeded(&self) -> Option<String> {
+        if self.began.elapsed() > self.time {
+            let time = self.time.as_secs_f64();
+            return Some(format!("rendering takes longer than {time} s (--render-timeout of the agent, WINDLASS_RENDER_TIMEOUT of commands)"));
+        }
+        let ceiling = self.ceiling;
+        (self.held() > ceiling).then(|| format!("rendering holds more than {} MiB of memory (--render-memory of the agent, WINDLASS_RENDER_MEMORY of commands)", ceiling >> 20))
+    }
+}

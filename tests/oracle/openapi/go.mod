@@ -1,0 +1,3 @@
+module windlass.dev/oracle/openapi
+
+go 1.26
