@@ -81,6 +81,8 @@ const MAX_DEPTH: usize = 64;
 struct Set {
     documents: Vec<Document>,
     charts: Vec<Chart>,
+    /// Files and standard input: their own text is what was checked.
+    texts: Vec<String>,
 }
 
 impl Validate {
@@ -188,6 +190,7 @@ impl Validate {
         for file in files {
             let text = String::from_utf8_lossy(&read_file(&file)?).into_owned();
             let label = if file == "-" { "standard input" } else { &file };
+            set.texts.push(label.to_owned());
             set.documents.extend(check::documents(&text, Some(label)));
         }
         Ok(())
@@ -236,7 +239,7 @@ impl Set {
             match template {
                 Some(text) => finding.template_line = check::template_line(text, finding),
                 // A file is its own text.
-                None if Path::new(&source).is_file() || source == "standard input" => finding.template_line = finding.line,
+                None if self.texts.contains(&source) => finding.template_line = finding.line,
                 None => {}
             }
         }
