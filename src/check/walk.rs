@@ -14,6 +14,8 @@ use serde_json::{Map, Value};
 const MAX_DEPTH: usize = 512;
 /// How many references may lead from one to the next without a field between them.
 const MAX_REFERENCES: usize = 16;
+/// What a CRD's schemas are made of.
+const SCHEMA_PROPS: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
 /// How many bytes of a value a finding quotes.
 const MAX_QUOTED: usize = 60;
 /// How large the automaton of a pattern may become.
@@ -84,6 +86,14 @@ impl<'a> Walk<'a> {
         }
         if self.typed && name.is_some_and(|name| name.ends_with(".api.resource.Quantity")) {
             return self.quantity(value);
+        }
+        // The schema says "anything" where the type's own reader takes a schema, or a truth value or a list instead of one.
+        if self.typed
+            && value.is_object()
+            && name.is_some_and(|name| name.ends_with("JSONSchemaPropsOrArray") || name.ends_with("JSONSchemaPropsOrBool"))
+            && let Some(inner) = self.catalog.definition(SCHEMA_PROPS)
+        {
+            return self.value(value, inner);
         }
         if schema.int_or_string || schema.format.as_deref() == Some("int-or-string") {
             match value {
