@@ -4,6 +4,7 @@
 mod download;
 #[cfg(feature = "agent")]
 mod registry;
+#[cfg_attr(not(feature = "agent"), allow(dead_code))] // without the network nobody asks where helm keeps its settings
 mod settings;
 
 #[cfg(feature = "agent")]
