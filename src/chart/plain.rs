@@ -18,6 +18,11 @@ pub fn as_chart(files: Vec<SourceFile>, name: &str) -> Result<Vec<SourceFile>, S
     if let Some(file) = files.iter().find(|file| matches!(gopath::base(&file.path), "kustomization.yaml" | "kustomization.yml")) {
         return Err(format!("{} is kustomize's, which windlass does not run: commit what `kustomize build` prints, or make it a chart", file.path));
     }
+    // What a chart's author wrote for values is no manifest: it would be released with its actions as text.
+    let templates = files.iter().any(|file| file.path.starts_with("templates/"));
+    if templates && files.iter().any(|file| file.path == "values.yaml" || gopath::extension(&file.path) == ".tpl") {
+        return Err("there is no Chart.yaml in it, though it holds a chart's templates and values: put Chart.yaml back".to_owned());
+    }
     let hidden = |path: &str| path.split('/').any(|part| part.starts_with('.'));
     let manifest = |path: &str| [".yaml", ".yml", ".json"].contains(&gopath::extension(path)) && !hidden(path);
     let mut chart: Vec<SourceFile> = files.into_iter().filter(|file| manifest(&file.path)).map(template).collect();
@@ -76,6 +81,12 @@ mod tests {
 
     fn file(path: &str, text: &str) -> SourceFile {
         SourceFile { path: path.into(), bytes: text.as_bytes().into() }
+    }
+
+    #[test]
+    fn a_chart_that_lost_its_chart_yaml_is_no_folder_of_manifests() {
+        let files = vec![file("values.yaml", "a: 1\n"), file("templates/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")];
+        assert!(as_chart(files, "lost").unwrap_err().contains("put Chart.yaml back"));
     }
 
     #[test]
