@@ -11,6 +11,7 @@ use crate::value::Value;
 use crate::yaml;
 use clap::Args;
 use std::path::Path;
+#[cfg(feature = "agent")]
 use std::process::ExitCode;
 
 /// Show the values of an Environment or chart, which layer set one, or what two Environments have and lack

@@ -12,6 +12,7 @@ mod promotion;
 mod release;
 mod testing;
 mod images;
+#[allow(clippy::unwrap_used)] // the same helper as in tests/it, where tests may
 #[path = "../it/registry.rs"]
 mod registry;
 mod validate;
