@@ -100,7 +100,7 @@ fn each_outside_crate_has_one_home() {
         ("axum::", &["web"]),
         ("notify::", &["agent"]),
         ("oci_client::", &["images", "sources"]),
-        ("pgp::", &["sources"]),
+        ("pgp::", &["sources", "secrets"]),
         ("ssh_key::", &["sources"]),
         ("cel::", &["webhooks"]),
     ];
