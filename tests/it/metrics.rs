@@ -66,6 +66,7 @@ fn record(metrics: &Metrics) {
     metrics.api("apply", Some(200), Some(Duration::from_millis(12)));
     metrics.api("get", Some(503), Some(Duration::from_millis(12)));
     metrics.api("watch", None, None);
+    metrics.webhook("github", "accepted");
     metrics.queue_depth(2);
     metrics.leader(true);
 }

@@ -25,8 +25,13 @@ fn dependencies_are_fetched_locked_and_listed_as_helm_does() {
     bench.fine(&["dependency", "list", "parent"]);
     bench.fine(&["dep", "ls", "parent", "--max-col-width", "12"]);
     bench.fine(&["template", "rel", "parent"]);
-    // Once more: nothing changes; what nobody wants goes.
+    // What is no archive is refused as helm does.
     bench.write("parent/charts/stray-1.0.0.tgz", "no archive");
+    bench.refused(&["dependency", "up", "parent"]);
+    for side in ["helm", "windlass"] {
+        fs::remove_file(bench.path(side, "parent/charts/stray-1.0.0.tgz")).unwrap();
+    }
+    // Once more: nothing changes; what nobody wants goes.
     bench.fine(&["package", "local", "-d", "parent/charts", "--version", "0.2.0"]);
     bench.fine(&["dependency", "up", "parent"]);
     bench.same_files("parent");
