@@ -22,7 +22,7 @@ use crate::{
 use base64::Engine as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::{Arc, LazyLock}};
 
 /// The server's version and kinds, as `.Capabilities` shows them.
 #[derive(Clone, Debug, Default)]
@@ -286,6 +286,9 @@ pub fn repository_path(chart: &str, file: &str) -> String {
     parts.join("/")
 }
 
+/// Charts and templates of all environments, by content: a chart that did not change is not parsed again.
+static CACHE: LazyLock<render::Cache> = LazyLock::new(render::Cache::new);
+
 /// The files of a folder, for `windlass diff --local`.
 ///
 /// # Errors
@@ -377,7 +380,9 @@ fn render_opened(
     let mut log = Log::default();
     let host = SystemHost::start();
     let within = || host.exhausted().map_or(Ok(()), |why| Err(config("RenderTooLarge", why)));
-    let chart = chart::load_files(files, &mut log).map_err(|error| config("ChartInvalid", format!("{place}: {error}")))?;
+    // What sops encrypted is not kept in the clear longer than it is needed.
+    let loaded = if sealed.is_empty() { CACHE.chart(files, &mut log) } else { chart::load_files(files, &mut log) };
+    let chart = loaded.map_err(|error| config("ChartInvalid", format!("{place}: {error}")))?;
     let missing: Vec<&str> = chart.metadata.dependencies().iter().map(|wanted| wanted.name.as_str()).filter(|name| !chart.dependencies.iter().any(|there| there.name() == *name)).collect();
     if !missing.is_empty() {
         return Err(config("DependencyMissing", format!("{place}: its dependencies {} are named in Chart.yaml and not in charts/", missing.join(", "))));
@@ -394,6 +399,7 @@ fn render_opened(
         revision: i64::from(number.max(1)),
         is_upgrade: upgrade,
         capabilities: capabilities.0.clone(),
+        cache: CACHE.clone(),
         ..Default::default()
     };
     let rendered = render::render(&chart, &values, &options, &host, &mut log)

@@ -19,7 +19,12 @@ const MAX_TAR_BYTES: u64 = 2 * MAX_DECOMPRESSED_CHART_BYTES;
 /// What Helm refuses (absolute paths, `..`, content outside the base folder, too much content), with its texts.
 pub fn read_archive(bytes: &[u8]) -> Result<Vec<SourceFile>, LoadError> {
     if bytes.len() < 10 || bytes[..2] != [0x1f, 0x8b] || bytes[2] != 8 {
-        let text = if bytes.len() < 10 && (bytes.is_empty() || bytes.starts_with(&[0x1f])) { "EOF" } else { "gzip: invalid header" };
+        // Go's reader wants the ten bytes of a header before it looks at them.
+        let text = match bytes.len() {
+            0 => "EOF",
+            1..10 => "unexpected EOF",
+            _ => "gzip: invalid header",
+        };
         return Err(LoadError::new(text));
     }
     let mut tar = tar::Archive::new(MultiGzDecoder::new(bytes).take(MAX_TAR_BYTES));

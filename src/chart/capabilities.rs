@@ -217,6 +217,9 @@ impl Object for Capabilities {
             ("HelmVersion", Val::Object(Rc::new(BuildInfo))),
         ]
     }
+    fn members(&self) -> Option<Vec<(&'static str, Val)>> {
+        Some(self.fields())
+    }
     fn to_value(&self) -> Value {
         map(self.fields().into_iter().map(|(name, value)| (name, value.to_value())).collect())
     }
@@ -269,6 +272,9 @@ impl Object for KubeVersion {
             ("Major", text(&self.major)),
             ("Minor", text(&self.minor)),
         ]
+    }
+    fn members(&self) -> Option<Vec<(&'static str, Val)>> {
+        Some(vec![("Version", text(&self.version)), ("Major", text(&self.major)), ("Minor", text(&self.minor))])
     }
     fn to_value(&self) -> Value {
         let [version, major, minor] = [&self.version, &self.major, &self.minor].map(|field| field.as_str().into());
@@ -352,6 +358,10 @@ impl Object for BuildInfo {
             ("GoVersion", text(GO_VERSION)),
             ("KubeClientVersion", text(KUBE_CLIENT_VERSION)),
         ]
+    }
+    fn members(&self) -> Option<Vec<(&'static str, Val)>> {
+        let names = [("version", HELM_VERSION), ("go_version", GO_VERSION), ("kube_client_version", KUBE_CLIENT_VERSION)];
+        Some(names.map(|(name, value)| (name, text(value))).into())
     }
     fn to_value(&self) -> Value {
         map(vec![

@@ -47,12 +47,45 @@ pub fn decode_yaml_strict(text: &[u8], kind: &Kind, target: &mut Value) -> Resul
 
 fn decode(text: &[u8], kind: &Kind, target: &mut Value, strict: bool) -> Result<(), String> {
     let raw = crate::yaml::from_yaml_raw(text).map_err(|error| error.message)?;
+    if let Some(number) = unsupported(&raw, Some(kind)) {
+        let text = float_text(number);
+        return Err(format!("error converting YAML to JSON: json: unsupported value: {text}"));
+    }
     let mut decoder = Decoder { path: Vec::new(), owner: None, error: None, strict };
     decoder.value(raw, kind, target);
     match decoder.error {
         None => Ok(()),
         Some(error) => Err(format!("error unmarshaling JSON: while decoding JSON: {error}")),
     }
+}
+
+/// The first number that JSON has not, in JSON's order. Where the target is a string, such a number is text by then.
+fn unsupported(raw: &Value, kind: Option<&Kind>) -> Option<f64> {
+    match raw {
+        Value::Float(number) => (!number.is_finite() && !matches!(kind, Some(Kind::Text))).then_some(*number),
+        Value::List(items) => {
+            let element = match kind {
+                Some(Kind::List(element, _)) => Some(*element),
+                _ => None,
+            };
+            items.iter().find_map(|item| unsupported(item, element))
+        }
+        Value::Map(map) => map.iter().find_map(|(key, value)| {
+            let kind = match kind {
+                Some(Kind::Struct(_, fields)) => field(fields, key).map(|Field(_, kind)| *kind),
+                Some(Kind::TextMap) => Some(&Kind::Text),
+                _ => None,
+            };
+            unsupported(value, kind)
+        }),
+        _ => None,
+    }
+}
+
+/// The field that takes a key: the one of this very name, else one that differs in case.
+fn field(fields: &'static [Field], key: &GoStr) -> Option<&'static Field> {
+    let exact = fields.iter().find(|field| *key == field.0);
+    exact.or_else(|| fields.iter().find(|field| key.eq_ignore_ascii_case(field.0.as_bytes())))
 }
 
 struct Decoder {
@@ -122,9 +155,7 @@ impl Decoder {
         let entries = table(target);
         let outer = self.owner.replace(name);
         for (key, raw) in map {
-            let exact = fields.iter().find(|field| key == field.0);
-            let folded = || fields.iter().find(|field| key.eq_ignore_ascii_case(field.0.as_bytes()));
-            if let Some(Field(name, kind)) = exact.or_else(folded) {
+            if let Some(Field(name, kind)) = field(fields, &key) {
                 self.path.push(name);
                 self.value(raw, kind, entries.entry(GoStr::from(*name)).or_default());
                 self.path.pop();

@@ -77,7 +77,12 @@ pub fn load(path: &Path, log: &mut Log) -> Result<Chart, String> {
             let error = path_error("open", &manifest, &error);
             return Err(format!("unable to detect chart at {}: {error}", manifest.display()));
         }
-        return load_files(read_folder(path, log)?, log).map_err(|error| error.message);
+        let files = read_folder(path, log)?;
+        if !files.iter().any(|file| file.path == "Chart.yaml") {
+            // Helm found it on disk; it is .helmignore that takes it away.
+            return Err("Chart.yaml file is missing".to_owned());
+        }
+        return load_files(files, log).map_err(|error| error.message);
     }
     let bytes = read_archive_file(path)?;
     load_archive(&bytes, log).map_err(|error| match error.message.as_str() {

@@ -74,6 +74,24 @@ struct WithoutEffect {
     #[arg(long)]
     create_namespace: bool,
     /// Taken as helm takes it, without effect on the output
+    #[arg(long, hide = true)]
+    hide_notes: bool,
+    /// Taken as helm takes it, without effect on the output
+    #[arg(long, hide = true)]
+    render_subchart_notes: bool,
+    /// Taken as helm takes it, without effect on the output
+    #[arg(long, hide = true)]
+    replace: bool,
+    /// Taken as helm takes it, without effect on the output
+    #[arg(long, hide = true)]
+    skip_crds: bool,
+    /// Taken as helm takes it, without effect on the output
+    #[arg(long, hide = true)]
+    devel: bool,
+    /// Taken as helm takes it, without effect on the output
+    #[arg(long, value_name = "string", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
+    wait: Option<String>,
+    /// Taken as helm takes it, without effect on the output
     #[arg(long, value_name = "string")]
     description: Option<String>,
     /// Taken as helm takes it, without effect on the output
@@ -105,6 +123,14 @@ struct WithoutEffect {
 impl Template {
     /// Runs the command.
     pub fn run(&self, global: &Global) -> Outcome {
+        for (given, flag) in [
+            (self.without_effect.hide_notes, "hide-notes"),
+            (self.without_effect.render_subchart_notes, "render-subchart-notes"),
+        ] {
+            if given {
+                eprintln!("Flag --{flag} has been deprecated, this flag has no effect for 'helm template' and will be removed in Helm 5");
+            }
+        }
         let mut log = Log::default();
         let result = self.rendered(global, &mut log);
         super::print_notices(&log);

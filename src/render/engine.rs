@@ -6,7 +6,6 @@ use super::{Options, RenderError};
 use crate::chart::coalesce::{Table, as_val};
 use crate::chart::{Chart, gopath};
 use crate::template::{self, Functions, GoType, Limits, MissingKey, TemplateSet, Val, funcs::Host, parse_error_for_helm};
-use crate::value::GoStr;
 use std::cmp::Reverse;
 
 /// Renders every template that is no partial.
@@ -17,8 +16,8 @@ pub(super) fn render_files(chart: &Chart, values: &Table, options: &Options, hos
     order.sort_by_key(|path| Reverse((path.matches('/').count(), *path)));
     let mut set = TemplateSet::new(Functions::Helm);
     for path in &order {
-        let text = GoStr::from_bytes(&templates[*path].file.bytes);
-        set.parse(path, &text).map_err(|error| RenderError::Template(parse_error_for_helm(path, &error)))?;
+        let parsed = options.cache.parsed(path, &templates[*path].file.bytes);
+        set.add(&parsed.map_err(|error| RenderError::Template(parse_error_for_helm(path, &error)))?);
     }
     let running = template::Options {
         missing_key: if options.strict { MissingKey::Error } else { MissingKey::Zero },

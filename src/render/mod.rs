@@ -1,11 +1,13 @@
 //! Chart and values to hooks and manifests, as Helm's `pkg/engine` and `renderResources` in `pkg/action/action.go` order them.
 
+mod cache;
 mod engine;
 pub mod lint;
 mod manifests;
 mod order;
 mod scope;
 
+pub use cache::Cache;
 pub use manifests::{Head, split_manifests};
 pub use order::{INSTALL_ORDER, UNINSTALL_ORDER, kind_rank};
 
@@ -35,6 +37,8 @@ pub struct Options {
     pub lint: bool,
     /// A missing key is an error.
     pub strict: bool,
+    /// Keeps parsed templates for the next time; by default nothing does.
+    pub cache: Cache,
 }
 
 impl Default for Options {
@@ -49,6 +53,7 @@ impl Default for Options {
             sub_notes: false,
             lint: false,
             strict: false,
+            cache: Cache::default(),
         }
     }
 }

@@ -7,7 +7,6 @@ use super::{
     parse_node::{Chain, Command, Node, Pipe},
 };
 use crate::value::GoStr;
-use std::rc::Rc;
 
 /// The parameter type of Go's built-in functions.
 pub(super) const REFLECT: GoType = GoType::Named("reflect.Value");
@@ -240,7 +239,7 @@ pub(super) fn zero_of_nil(ty: GoType) -> Option<Rv> {
     Some(match ty {
         GoType::Any | GoType::Error => Rv::NIL,
         REFLECT => Rv::INVALID,
-        GoType::Bytes => Val::Bytes(Rc::from([])).into(),
+        GoType::Bytes => Val::nil_bytes().into(),
         GoType::ListAny | GoType::ListString | GoType::ListInt | GoType::ListListAny => {
             Val::List(ListVal::nil(ty)).into()
         }

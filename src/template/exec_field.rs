@@ -1,7 +1,7 @@
 //! Fields, map keys and methods of values (Go's `evalField`).
 
 use super::{
-    GoType, MapRef, MissingKey, Object, Signature, Val,
+    GoType, MapRef, MissingKey, Object, Val,
     exec::{At, Fail, Rv, State, is_iface},
     parse_node::Node,
     quote,
@@ -43,13 +43,16 @@ impl<'t> State<'_, '_, 't> {
                 let object = object.clone();
                 self.object_member(dot, name, node, args, last, &object, type_name)
             }
-            Val::Int(nanos, GoType::Duration) if super::duration::METHODS.contains(&&*name.to_text()) => {
-                const NONE: Signature = Signature { params: &[], variadic: false, result: GoType::Any };
-                let nanos = *nanos;
-                let base = self.eval_args(dot, name, &NONE, args, last)?;
-                let result = Ok(super::duration::call(nanos, &name.to_text()));
-                let result = self.method_result(base, At::Node(node), name, &NONE, result)?;
-                Ok(Rv { iface: false, ..result })
+            Val::Int(number, ty) => {
+                let (number, ty) = (*number, *ty);
+                let Some(signature) = super::duration::signature(ty, name) else { return self.no_field(name, type_name) };
+                let base = self.eval_args(dot, name, &signature, args, last)?;
+                let result = match (ty, self.m.args.get(base)) {
+                    (GoType::Duration, Some(Val::Int(unit, _))) => super::duration::call(number, &name.to_text(), *unit),
+                    (GoType::Duration, _) => super::duration::call(number, &name.to_text(), 0),
+                    _ => Val::str(super::fmt::sprint(&[Val::Int(number, ty)])),
+                };
+                self.method_result(base, At::Node(node), name, &signature, Ok(result))
             }
             _ => self.no_field(name, type_name),
         }
@@ -105,7 +108,7 @@ impl<'t> State<'_, '_, 't> {
             ("map", None) if self.strict() => {
                 self.error(format!("map has no entry for key {}", quote::quote(name)))
             }
-            ("map", None) if self.m.options.missing_key == MissingKey::Zero => Ok(Val::Bytes(Rc::from([])).into()),
+            ("map", None) if self.m.options.missing_key == MissingKey::Zero => Ok(Val::nil_bytes().into()),
             ("map", None) => Ok(Rv::INVALID),
             _ => self.no_field(name, type_name),
         }

@@ -206,6 +206,13 @@ impl<'o> Printer<'o> {
             self.string(val, text.as_bytes(), verb);
             return;
         }
+        if self.flags.sharp_v
+            && !self.erroring
+            && let Some(text) = object.go_syntax()
+        {
+            self.flags.string(self.out, text.as_bytes());
+            return;
+        }
         let name = object.type_name();
         match (object.kind(), object.items(), object.entries()) {
             ("slice" | "array", Some(items), _) => {
@@ -350,7 +357,7 @@ impl<'o> Printer<'o> {
             _ => {
                 let ty = if depth == 0 && matches!(verb, 'v' | 'd') { "[]byte" } else { "[]uint8" };
                 let byte = |index: usize| bytes.get(index).map(|byte| Val::Uint(u64::from(*byte), GoType::Uint8));
-                self.sequence(ty, false, verb, depth, byte);
+                self.sequence(ty, val.is_nil_bytes(), verb, depth, byte);
             }
         }
     }

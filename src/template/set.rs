@@ -93,6 +93,11 @@ pub(super) fn associate(templates: &mut Templates, elsewhere: impl Fn(&GoStr) ->
 }
 
 impl Parsed {
+    /// Whether both are one parse: the same trees, not only equal ones.
+    pub fn shares(&self, other: &Parsed) -> bool {
+        self.trees.len() == other.trees.len() && self.trees.iter().zip(&other.trees).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
     pub(super) fn trees(&self) -> &[Arc<Tree>] {
         &self.trees
     }

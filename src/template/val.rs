@@ -34,6 +34,8 @@ pub enum GoType {
     ListInt,
     /// `[][]interface {}` (sprig's chunk)
     ListListAny,
+    /// `[]map[string]interface {}` (the lists of tables in TOML)
+    ListMapAny,
     /// `map[string]interface {}`
     MapAny,
     /// `map[string]string`
@@ -86,6 +88,7 @@ pub struct List {
 thread_local! {
     /// What nil slices and nil maps point to: Go tells them from empty ones when it prints JSON, writes or compares.
     static NIL_ITEMS: Rc<Vec<Val>> = Rc::new(Vec::new());
+    static NIL_BYTES: Rc<[u8]> = Rc::from([]);
     static NIL_ENTRIES: Rc<RefCell<BTreeMap<GoStr, Val>>> = Rc::default();
 }
 
@@ -177,9 +180,21 @@ pub trait Object {
         let _ = name;
         None
     }
-    /// The exported fields in order, for `%v`, `toJson` and `range`; empty where there are none.
+    /// The fields in order, for `%v`; empty where there are none.
     fn fields(&self) -> Vec<(&'static str, Val)> {
         Vec::new()
+    }
+    /// A struct's members as JSON shows them, by JSON's names in the order of the fields; `None` for other types.
+    fn members(&self) -> Option<Vec<(&'static str, Val)>> {
+        None
+    }
+    /// A time's text in JSON and in TOML; `None` for other types.
+    fn moment(&self) -> Option<(String, String)> {
+        None
+    }
+    /// What `%#v` prints where the type has `GoString()`.
+    fn go_syntax(&self) -> Option<String> {
+        None
     }
     /// The elements of a named slice type (`kind` is `slice`, such as `common.VersionSet`): for `range`, `index`, `len`.
     fn items(&self) -> Option<Vec<Val>> {
@@ -224,6 +239,7 @@ impl GoType {
             GoType::ListString => "[]string",
             GoType::ListInt => "[]int",
             GoType::ListListAny => "[][]interface {}",
+            GoType::ListMapAny => "[]map[string]interface {}",
             GoType::MapAny => "map[string]interface {}",
             GoType::MapString => "map[string]string",
             GoType::Values => "common.Values",
@@ -240,6 +256,7 @@ impl GoType {
             GoType::ListString | GoType::MapString => Some(GoType::String),
             GoType::ListInt => Some(GoType::Int),
             GoType::ListListAny => Some(GoType::ListAny),
+            GoType::ListMapAny => Some(GoType::MapAny),
             GoType::Bytes => Some(GoType::Uint8),
             _ => None,
         }
@@ -314,6 +331,16 @@ impl Val {
         Val::Str(text.into())
     }
 
+    /// Go's nil `[]uint8`: empty, and `null` in JSON (a file that is not there).
+    pub fn nil_bytes() -> Val {
+        Val::Bytes(NIL_BYTES.with(Rc::clone))
+    }
+
+    /// Whether this is a nil `[]uint8` rather than an empty one.
+    pub fn is_nil_bytes(&self) -> bool {
+        matches!(self, Val::Bytes(bytes) if NIL_BYTES.with(|nil| Rc::ptr_eq(nil, bytes)))
+    }
+
     /// `int`
     pub fn int(number: i64) -> Val {
         Val::Int(number, GoType::Int)
@@ -368,6 +395,7 @@ impl Val {
             Val::Float(number, _) => Value::Float(*number),
             Val::Complex(..) => Value::Null, // json refuses it; callers check first
             Val::Str(text) => Value::String(text.clone()),
+            bytes if bytes.is_nil_bytes() => Value::Null,
             Val::Bytes(bytes) => {
                 use base64::Engine as _;
                 Value::from(base64::engine::general_purpose::STANDARD.encode(bytes))

@@ -75,6 +75,12 @@ impl From<&[u8]> for GoStr {
     }
 }
 
+impl From<Arc<[u8]>> for GoStr {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        GoStr(bytes)
+    }
+}
+
 impl From<Vec<u8>> for GoStr {
     fn from(bytes: Vec<u8>) -> Self {
         GoStr(bytes.into())

@@ -39,6 +39,8 @@ pub enum Shape<'a, T> {
     Text(&'a [u8]),
     /// A `time.Duration` in nanoseconds: JSON shows the number, YAML (by v3) and TOML a text.
     Duration(i64),
+    /// A `time.Time`: as RFC 3339 has it, a string in JSON and a timestamp in YAML by v3, and as TOML has it.
+    Time(&'a str, &'a str),
     /// `[]byte`: base64 in JSON, numbers in YAML by v3.
     Bytes(&'a [u8]),
     /// A nil slice: `null` in JSON, empty in YAML by v3.
@@ -51,8 +53,8 @@ pub enum Shape<'a, T> {
     Map(&'a BTreeMap<GoStr, T>),
     /// A struct or other named type, as JSON shows it.
     Plain(&'a Value),
-    /// A struct as JSON shows it, with the names of its fields in order; JSON's names differ from them in case only.
-    Struct(&'a Value, &'a [&'static str]),
+    /// A struct: its plain form, and its members by JSON's names in the order of the fields.
+    Struct(&'a Value, &'a [(&'static str, T)]),
     /// JSON has nothing like it: Go's text.
     Unsupported(&'static str),
 }

@@ -24,9 +24,11 @@ pub use datum::{Datum, Shape};
 pub use json::Form as JsonForm;
 pub use locate::{Step, line_of};
 pub use ordered::{Ordered, ordered};
+pub use toml::{Moment, Toml};
 
-use crate::value::{Map, Value};
+use crate::value::{GoStr, Map, Value};
 use resolve::Rules;
+use std::collections::BTreeMap;
 
 /// What a parser refused: the text that Go's library gives, for example
 /// `error converting YAML to JSON: yaml: line 2: found a tab character where an indentation space is expected`.
@@ -225,5 +227,13 @@ pub fn marshal_toml<T: Datum>(datum: &T) -> Result<Vec<u8>, Error> {
 /// # Errors
 /// Whatever Go's library refuses, with its text.
 pub fn from_toml(text: &[u8]) -> Result<Map, Error> {
-    toml::decode(text).map_err(Error::new).and_then(into_map)
+    Ok(read_toml(text)?.into_iter().map(|(key, item)| (key, item.into_value())).collect())
+}
+
+/// As [`from_toml`], with Go's types of dates and lists of tables.
+///
+/// # Errors
+/// Whatever Go's library refuses, with its text.
+pub fn read_toml(text: &[u8]) -> Result<BTreeMap<GoStr, Toml>, Error> {
+    toml::decode(text).map_err(Error::new)
 }

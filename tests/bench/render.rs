@@ -9,7 +9,7 @@ use std::time::Instant;
 use windlass::chart::capabilities::{Capabilities, KubeVersion};
 use windlass::chart::log::Log;
 use windlass::cli::{LocalHost, load_chart};
-use windlass::render::{Options, render};
+use windlass::render::{Cache, Options, render};
 use windlass::value::{Map, Value};
 
 #[global_allocator]
@@ -38,6 +38,8 @@ fn main() -> Result<(), String> {
         namespace: "ns".into(),
         capabilities: Capabilities::offline(KubeVersion::parse("1.34.0").map_err(|error| error.to_string())?, &[]),
         skip_schema_validation: true,
+        // As the agent renders: what did not change is not parsed again.
+        cache: Cache::new(),
         ..Options::default()
     };
     let (start, mut times) = (Instant::now(), Vec::new());

@@ -1,5 +1,6 @@
 //! Chart.yaml: Helm's `pkg/chart/v2/lint/rules/chartfile.go`.
 
+use super::addresses::{is_email, is_request_url, is_url};
 use super::{Linter, Severity};
 use crate::chart::log::quote;
 use crate::chart::metadata::METADATA;
@@ -126,39 +127,4 @@ fn is_strict_version(text: &str) -> bool {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) && (part == "0" || !part.starts_with('0'))
     };
     core.split('.').count() == 3 && core.split('.').all(number) && Version::parse(text.as_bytes()).is_ok()
-}
-
-/// `govalidator.IsRequestURL`: an absolute URL, or a path with a scheme.
-fn is_request_url(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else { return false };
-    let valid = scheme.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
-        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    valid && !rest.is_empty() && !text.chars().any(|c| c.is_control() || c == ' ')
-}
-
-/// `govalidator.IsURL`, as far as its expression tells addresses of the web from other text.
-fn is_url(text: &str) -> bool {
-    if text.len() < 3 || text.len() >= 2083 || text.starts_with('.') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return false;
-    }
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
-    let label = |label: &str| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-');
-    host == "localhost"
-        || host.contains('.') && host.split('.').all(label) && host.chars().all(|c| c.is_alphanumeric() || "-._".contains(c))
-}
-
-/// `govalidator.IsEmail`, as far as its expression tells addresses from other text.
-fn is_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let atom = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
-    let label = |label: &str| {
-        !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(|c| c.is_alphanumeric() || c == '-')
-    };
-    !local.is_empty()
-        && local.split('.').all(|part| !part.is_empty())
-        && local.chars().all(atom)
-        && domain.contains('.')
-        && domain.split('.').all(label)
 }

@@ -1,5 +1,6 @@
 //! What `helm lint` finds in a chart: Helm's `pkg/chart/v2/lint`.
 
+mod addresses;
 mod chartfile;
 mod names;
 mod objects;

@@ -2,11 +2,11 @@
 
 use super::args::any;
 use super::cast::truncate;
-use super::dates::duration::{parse, round};
+use super::dates::duration::parse;
 use super::parse::parse_float;
 use super::unicode::is_space;
 use super::{FuncDef, FuncError, FuncResult};
-use crate::template::{GoType as T, Val, duration::call, fmt, quote::quote};
+use crate::template::{GoType as T, Val, duration::{call, round}, fmt, quote::quote};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -71,11 +71,11 @@ fn from_float(seconds: f64) -> Result<i64, FuncError> {
 
 /// A part of the duration by the method of Go's type; of what is no duration, zero.
 fn part(args: &[Val], method: &str) -> FuncResult {
-    Ok(call(duration(any(args, 0)).unwrap_or(0), method))
+    Ok(call(duration(any(args, 0)).unwrap_or(0), method, 0))
 }
 
 fn hours(args: &[Val]) -> f64 {
-    match call(duration(any(args, 0)).unwrap_or(0), "Hours") {
+    match call(duration(any(args, 0)).unwrap_or(0), "Hours", 0) {
         Val::Float(hours, _) => hours,
         _ => 0.0,
     }

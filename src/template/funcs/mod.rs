@@ -37,6 +37,7 @@ mod words;
 mod xstrings;
 
 pub(crate) use regex::GoRegex;
+pub(crate) use url::{host_and_path, is_absolute};
 
 use super::{GoType, Val};
 use crate::value::Value;

@@ -75,6 +75,21 @@ impl Object for Shown {
         None
     }
 
+    /// None of them exported; `printf "%d"` shows them.
+    fn fields(&self) -> Vec<(&'static str, Val)> {
+        let number = |value: u64| Val::Uint(value, T::Uint64);
+        let Version { major, minor, patch, pre, metadata, original } = &self.version;
+        let text = |text: &[u8]| Val::str(text);
+        vec![
+            ("major", number(*major)),
+            ("minor", number(*minor)),
+            ("patch", number(*patch)),
+            ("pre", text(pre.as_ref())),
+            ("metadata", text(metadata.as_ref())),
+            ("original", text(original.as_ref())),
+        ]
+    }
+
     fn signature(&self, name: &str) -> Option<Signature> {
         method(name).filter(|(_, pointer)| self.pointer || !pointer).map(|(signature, _)| signature)
     }

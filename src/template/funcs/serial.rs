@@ -2,10 +2,11 @@
 
 use super::{Body, FuncDef, FuncResult, Host};
 use crate::{
-    template::{GoType, List, MapRef, Val},
+    template::{GoType, List, MapRef, Val, deep},
     value::{GoStr, Value},
-    yaml::{self, Datum, Error, JsonForm, Shape},
+    yaml::{self, Datum, Error, JsonForm, Shape, Toml},
 };
+use std::{collections::BTreeMap, rc::Rc};
 
 /// The functions of this family.
 pub const FUNCS: &[FuncDef] = &[
@@ -48,19 +49,18 @@ impl Datum for Val {
             Val::Float(number, _) => then(Shape::Float(*number)),
             Val::Complex(..) => then(Shape::Unsupported("complex128")),
             Val::Str(text) => then(Shape::Text(text)),
+            bytes if bytes.is_nil_bytes() => then(Shape::NilList),
             Val::Bytes(bytes) => then(Shape::Bytes(bytes)),
             Val::List(list) if list.is_nil() => then(Shape::NilList),
             Val::List(list) => then(Shape::List(&list.items)),
             Val::Map(map) if map.is_nil() => then(Shape::NilMap),
             Val::Map(map) => then(Shape::Map(&map.entries.borrow())),
             Val::Object(object) if object.kind() == "func" => then(Shape::Unsupported(object.type_name())),
-            Val::Object(object) => {
-                let fields: Vec<&'static str> = object.fields().into_iter().map(|(name, _)| name).collect();
-                match fields.is_empty() {
-                    true => then(Shape::Plain(&object.to_value())),
-                    false => then(Shape::Struct(&object.to_value(), &fields)),
-                }
-            }
+            Val::Object(object) => match object.members() {
+                None if let Some((json, toml)) = object.moment() => then(Shape::Time(&json, &toml)),
+                None => then(Shape::Plain(&object.to_value())),
+                Some(members) => then(Shape::Struct(&object.to_value(), &members)),
+            },
         }
     }
 
@@ -205,7 +205,26 @@ fn to_toml(host: &dyn Host, args: &[Val]) -> FuncResult {
     }
 }
 
-fn from_toml(_: &dyn Host, args: &[Val]) -> FuncResult {
-    let map = yaml::from_toml(text(args)).unwrap_or_else(|error| [error_map(&error)].into());
-    Ok(Val::from_value(&Value::Map(map)))
+fn from_toml(host: &dyn Host, args: &[Val]) -> FuncResult {
+    let read = yaml::read_toml(text(args));
+    let read = read.unwrap_or_else(|error| [error_map(&error)].map(|(key, text)| (key, text.into())).into());
+    Ok(toml_table(host, read))
+}
+
+fn toml_table(host: &dyn Host, table: BTreeMap<GoStr, Toml>) -> Val {
+    Val::map(table.into_iter().map(|(key, item)| (key, toml_val(host, item))).collect())
+}
+
+/// TOML's values with Go's types.
+fn toml_val(host: &dyn Host, item: Toml) -> Val {
+    deep(|| match item {
+        Toml::Plain(value) => Val::from_value(&value),
+        Toml::Time(moment) => super::dates::of_toml(&moment.text, &host.zone()),
+        Toml::List(items) => Val::list(items.into_iter().map(|item| toml_val(host, item)).collect()),
+        Toml::Table(table) => toml_table(host, table),
+        Toml::Tables(tables) => {
+            let items = tables.into_iter().map(|table| toml_table(host, table)).collect();
+            Val::List(List { ty: GoType::ListMapAny, items: Rc::new(items) })
+        }
+    })
 }

@@ -49,6 +49,16 @@ struct Url {
     fragment: Vec<u8>,
 }
 
+/// Whether `url.ParseRequestURI` takes the text and finds a scheme in it.
+pub(crate) fn is_absolute(raw: &[u8]) -> bool {
+    Url::parse_head(raw).is_ok_and(|url| !url.scheme.is_empty())
+}
+
+/// Host and path by `url.Parse`, where it takes the text.
+pub(crate) fn host_and_path(raw: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    Url::parse(raw).ok().map(|url| (url.host, url.path))
+}
+
 fn url_parse(_: &dyn Host, args: &[Val]) -> FuncResult {
     let url = Url::parse(text(args, 0)).map_err(|error| format!("unable to parse url: {error}"))?;
     let (hostname, userinfo) = (url.hostname().to_vec(), url.userinfo());

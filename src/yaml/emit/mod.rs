@@ -95,6 +95,8 @@ impl Emitter {
                 Shape::Uint(number) => self.bare(&number.to_string()),
                 Shape::Duration(nanoseconds) if self.rules == Rules::V2 => self.bare(&nanoseconds.to_string()),
                 Shape::Duration(nanoseconds) => self.string(super::duration::text(nanoseconds).as_bytes(), place),
+                Shape::Time(moment, _) if self.rules == Rules::V2 => self.string(moment.as_bytes(), place),
+                Shape::Time(moment, _) => self.bare(moment),
                 Shape::Text(text) => self.string(text, place),
                 Shape::Bytes(bytes) if self.rules == Rules::V2 => {
                     use ::base64::Engine as _;

@@ -27,6 +27,7 @@ pub(super) fn is_odd<T: Datum>(datum: &T, depth: usize) -> bool {
         | Shape::Int(_)
         | Shape::Uint(_)
         | Shape::Duration(_)
+        | Shape::Time(..)
         | Shape::Bytes(_)
         | Shape::NilList
         | Shape::NilMap => false,

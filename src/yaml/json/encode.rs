@@ -1,12 +1,9 @@
 //! Data to JSON text (`encode.go`, `indent.go`).
 
-use crate::{
-    value::{GoStr, Value},
-    yaml::{
-        datum::{Datum, Path, Shape},
-        deep::deeper,
-        number::{Bits, format_g, format_json},
-    },
+use crate::yaml::{
+    datum::{Datum, Path, Shape},
+    deep::deeper,
+    number::{Bits, format_g, format_json},
 };
 
 /// How JSON is laid out.
@@ -50,6 +47,7 @@ impl Writer {
                 Shape::Float(number) => self.float(number, Bits::B64)?,
                 Shape::Float32(number) => self.float(number, Bits::B32)?,
                 Shape::Text(bytes) => text(bytes, self.form.escape_html, &mut self.out),
+                Shape::Time(moment, _) => text(moment.as_bytes(), self.form.escape_html, &mut self.out),
                 Shape::Bytes(bytes) => {
                     use ::base64::Engine as _;
                     let encoded = ::base64::engine::general_purpose::STANDARD.encode(bytes);
@@ -67,16 +65,10 @@ impl Writer {
                 }
                 Shape::Map(map) => {
                     let noted = self.path.enter(datum)?;
-                    self.members(map.iter())?;
+                    self.members(map.iter().map(|(key, item)| (key.as_bytes(), item)))?;
                     self.path.leave(noted);
                 }
-                Shape::Struct(Value::Map(map), fields) => {
-                    let place = |key: &GoStr| fields.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(key));
-                    let mut members: Vec<(&GoStr, &Value)> = map.iter().collect();
-                    members.sort_by_key(|(key, _)| place(key).unwrap_or(usize::MAX));
-                    self.members(members.into_iter())?;
-                }
-                Shape::Struct(value, _) => return self.value(value),
+                Shape::Struct(_, members) => self.members(members.iter().map(|(name, member)| (name.as_bytes(), member)))?,
                 Shape::Plain(value) => return self.value(value),
                 Shape::Unsupported(problem) => return Err(format!("json: unsupported type: {problem}")),
             }
@@ -84,7 +76,7 @@ impl Writer {
         })
     }
 
-    fn members<'m, T: Datum + 'm>(&mut self, members: impl Iterator<Item = (&'m GoStr, &'m T)>) -> Result<(), String> {
+    fn members<'m, T: Datum + 'm>(&mut self, members: impl Iterator<Item = (&'m [u8], &'m T)>) -> Result<(), String> {
         self.open(b'{');
         let mut count = 0;
         for (key, item) in members {

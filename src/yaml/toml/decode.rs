@@ -1,19 +1,21 @@
 //! TOML text to values (`parse.go`).
 
 use super::{
+    Toml,
     lex::{EOF, Lexer, Mistake, is_line_end, is_white, quoted, rune},
     table::{Item, Key, Tables, key_text},
 };
 use crate::{
-    value::{GoStr, Map, Value},
+    value::{GoStr, Value},
     yaml::{decode::MAX_DEPTH, deep::deeper},
 };
+use std::collections::BTreeMap;
 
 /// Reads a document.
 ///
 /// # Errors
 /// Go's text, with the line and the last key.
-pub(in crate::yaml) fn decode(text: &[u8]) -> Result<Value, String> {
+pub(in crate::yaml) fn decode(text: &[u8]) -> Result<BTreeMap<GoStr, Toml>, String> {
     let text = [&b"\xFF\xFE"[..], b"\xFE\xFF", b"\xEF\xBB\xBF"]
         .into_iter()
         .find_map(|mark| text.strip_prefix(mark))
@@ -213,7 +215,7 @@ impl Parser<'_> {
     }
 
     /// The value of `key`, put where it belongs.
-    fn pair(&mut self, mut key: Key, depth: usize) -> Result<Value, Mistake> {
+    fn pair(&mut self, mut key: Key, depth: usize) -> Result<Toml, Mistake> {
         let last = key.pop().unwrap_or_default();
         self.current = last.clone();
         for part in key {
@@ -223,18 +225,18 @@ impl Parser<'_> {
         }
         let value = self.value(false, depth)?;
         let item = match &value {
-            Value::Map(map) => Item::Table(items(map)),
+            Toml::Table(map) => Item::Table(items(map)),
             _ => Item::Value(value.clone()),
         };
         if let Err(text) = self.tables.set(&self.context.clone(), &last, item) {
             return self.clash(text);
         }
         let key = [&self.context[..], std::slice::from_ref(&last)].concat();
-        self.tables.note_array(key, matches!(value, Value::List(_)));
+        self.tables.note_array(key, matches!(value, Toml::List(_)));
         Ok(value)
     }
 
-    fn value(&mut self, in_array: bool, depth: usize) -> Result<Value, Mistake> {
+    fn value(&mut self, in_array: bool, depth: usize) -> Result<Toml, Mistake> {
         if depth > MAX_DEPTH {
             return self.lexer.wrong(format!("exceeded max depth of {MAX_DEPTH}"));
         }
@@ -251,11 +253,11 @@ impl Parser<'_> {
             '"' | '\'' => {
                 if self.lexer.accept(c)? {
                     if self.lexer.accept(c)? {
-                        return Ok(Value::String(self.lexer.long_string(c == '\'')?.into()));
+                        return Ok(Value::String(self.lexer.long_string(c == '\'')?.into()).into());
                     }
                     self.lexer.back(c);
                 }
-                Ok(Value::String(self.lexer.string(c == '\'')?.into()))
+                Ok(Value::String(self.lexer.string(c == '\'')?.into()).into())
             }
             '.' => self.lexer.wrong("floats must start with a digit, not '.'"),
             '-' | '+' => self.lexer.signed(start),
@@ -278,7 +280,7 @@ impl Parser<'_> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, Mistake> {
+    fn array(&mut self, depth: usize) -> Result<Toml, Mistake> {
         let key = [&self.context[..], std::slice::from_ref(&self.current)].concat();
         self.tables.note_array(key, true);
         let mut items = Vec::new();
@@ -291,13 +293,13 @@ impl Parser<'_> {
                     continue;
                 }
                 ',' => return self.lexer.wrong("unexpected comma"),
-                ']' => return Ok(Value::List(items)),
+                ']' => return Ok(Toml::List(items)),
                 _ => self.lexer.back(c),
             }
             items.push(self.value(true, depth + 1)?);
             match self.separator()? {
                 ',' => {}
-                ']' => return Ok(Value::List(items)),
+                ']' => return Ok(Toml::List(items)),
                 c => {
                     let wanted = "expected a comma (',') or array terminator (']')";
                     return self.lexer.wrong(format!("{wanted}, but got {}", self.shown(c)));
@@ -321,9 +323,9 @@ impl Parser<'_> {
         if c == EOF { "end of file".to_owned() } else { format!("'{c}'") }
     }
 
-    fn inline_table(&mut self, in_array: bool, depth: usize) -> Result<Value, Mistake> {
+    fn inline_table(&mut self, in_array: bool, depth: usize) -> Result<Toml, Mistake> {
         let (outer, outer_key) = (self.context.clone(), self.current.clone());
-        let mut map = Map::new();
+        let mut map = BTreeMap::new();
         let inner = [&outer[..], std::slice::from_ref(&outer_key)].concat();
         self.current = GoStr::default();
         self.context = inner.clone();
@@ -358,17 +360,17 @@ impl Parser<'_> {
         }
         self.context = outer;
         self.current = outer_key;
-        Ok(Value::Map(map))
+        Ok(Toml::Table(map))
     }
 }
 
 /// Puts a value under a dotted key; whether nothing but tables stood in the way.
-fn nest(map: &mut Map, key: &[GoStr], value: Value) -> bool {
+fn nest(map: &mut BTreeMap<GoStr, Toml>, key: &[GoStr], value: Toml) -> bool {
     let Some((last, parents)) = key.split_last() else { return true };
     let mut table = map;
     for part in parents {
-        table = match table.entry(part.clone()).or_insert_with(|| Value::Map(Map::new())) {
-            Value::Map(inner) => inner,
+        table = match table.entry(part.clone()).or_insert_with(|| Toml::Table(BTreeMap::new())) {
+            Toml::Table(inner) => inner,
             _ => return false,
         };
     }
@@ -377,9 +379,9 @@ fn nest(map: &mut Map, key: &[GoStr], value: Value) -> bool {
 }
 
 /// An inline table as tables under way: headers and dotted keys may look into it, to be refused.
-fn items(map: &Map) -> std::collections::BTreeMap<GoStr, Item> {
-    let item = |value: &Value| match value {
-        Value::Map(inner) => Item::Table(deeper(|| items(inner))),
+fn items(map: &BTreeMap<GoStr, Toml>) -> BTreeMap<GoStr, Item> {
+    let item = |value: &Toml| match value {
+        Toml::Table(inner) => Item::Table(deeper(|| items(inner))),
         other => Item::Value(other.clone()),
     };
     map.iter().map(|(key, value)| (key.clone(), item(value))).collect()

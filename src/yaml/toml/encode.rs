@@ -191,6 +191,7 @@ impl Writer {
                 Shape::Int(number) => self.push(&number.to_string()),
                 Shape::Uint(number) => self.push(&number.to_string()),
                 Shape::Text(text) => quote(text, &mut self.out),
+                Shape::Time(_, moment) => self.push(moment),
                 Shape::Duration(nanoseconds) => quote(duration::text(nanoseconds).as_bytes(), &mut self.out),
                 Shape::Bytes(bytes) => {
                     let numbers: Vec<String> = bytes.iter().map(u8::to_string).collect();

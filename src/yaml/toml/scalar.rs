@@ -1,9 +1,10 @@
 //! Numbers, booleans and dates (`lex.go`, `parse.go`).
 
 use super::lex::{Lexer, Mistake, quoted, rune};
+use super::{Moment, Toml};
 use crate::{value::Value, yaml::resolve::is_timestamp};
 
-type Done = Result<Value, Mistake>;
+type Done = Result<Toml, Mistake>;
 
 impl Lexer<'_> {
     fn span(&self, start: usize) -> String {
@@ -98,7 +99,7 @@ impl Lexer<'_> {
             Some("0b") => i64::from_str_radix(&plain[2..], 2),
             _ => plain.parse(),
         };
-        parsed.map(Value::Int).or_else(|_| self.wrong(format!("{text} is out of range for int64")))
+        parsed.map(|number| Value::Int(number).into()).or_else(|_| self.wrong(format!("{text} is out of range for int64")))
     }
 
     fn float(&mut self, start: usize) -> Done {
@@ -120,11 +121,11 @@ impl Lexer<'_> {
             return self.wrong(format!("Invalid float {shown}: '.' must be followed by one or more digits"));
         }
         match text.replace('_', "").trim_start_matches('+') {
-            "nan" | "-nan" => Ok(Value::Float(f64::NAN)),
-            "inf" => Ok(Value::Float(f64::INFINITY)),
-            "-inf" => Ok(Value::Float(f64::NEG_INFINITY)),
+            "nan" | "-nan" => Ok(Value::Float(f64::NAN).into()),
+            "inf" => Ok(Value::Float(f64::INFINITY).into()),
+            "-inf" => Ok(Value::Float(f64::NEG_INFINITY).into()),
             plain => match plain.parse::<f64>() {
-                Ok(number) if number.is_finite() => Ok(Value::Float(number)),
+                Ok(number) if number.is_finite() => Ok(Value::Float(number).into()),
                 Ok(_) => self.wrong(format!("{text} is out of range for float64")),
                 Err(_) => self.wrong(format!("Invalid float value: {shown}")),
             },
@@ -136,22 +137,23 @@ impl Lexer<'_> {
         let start = self.at;
         self.run(char::is_alphabetic)?;
         match self.span(start).as_str() {
-            "true" => Ok(Value::Bool(true)),
-            "false" => Ok(Value::Bool(false)),
+            "true" => Ok(Value::Bool(true).into()),
+            "false" => Ok(Value::Bool(false).into()),
             other => self.wrong(format!("expected value but found {} instead", quoted(other.as_bytes()))),
         }
     }
 
-    /// A date or time, as JSON shows Go's `time.Time` of it where local time is UTC.
+    /// A date or time.
     fn date(&mut self, start: usize) -> Done {
         let text = self.span(start).trim().replace(['t', ' '], "T").replace('z', "Z");
         match date_text(&text) {
-            Some(date) => Ok(Value::from(date)),
+            Some(json) => Ok(Toml::Time(Moment { text, json })),
             None => self.wrong(format!("invalid datetime: {}", quoted(text.as_bytes()))),
         }
     }
 }
 
+/// As JSON shows Go's `time.Time` of it where local time is UTC.
 fn date_text(text: &str) -> Option<String> {
     let two = |part: &str| part.len() == 2 && part.bytes().all(|c| c.is_ascii_digit());
     let full_clock = |clock: &str| match clock.matches(':').count() {

@@ -1,12 +1,13 @@
 //! Where a TOML document's keys go, and which of them stand there already (`parse.go`).
 
-use crate::value::{GoStr, Value};
+use super::Toml;
+use crate::value::GoStr;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A value under way; lists of tables are told from arrays.
 #[derive(Debug)]
 pub(super) enum Item {
-    Value(Value),
+    Value(Toml),
     Table(BTreeMap<GoStr, Item>),
     Tables(Vec<BTreeMap<GoStr, Item>>),
 }
@@ -35,8 +36,8 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    pub(super) fn finish(self) -> Value {
-        to_value(Item::Table(self.root))
+    pub(super) fn finish(self) -> BTreeMap<GoStr, Toml> {
+        finished(self.root)
     }
 
     pub(super) fn add_implicit(&mut self, key: &[GoStr]) {
@@ -118,13 +119,11 @@ impl Tables {
     }
 }
 
-fn to_value(item: Item) -> Value {
-    let table = |table: BTreeMap<GoStr, Item>| {
-        Value::Map(table.into_iter().map(|(key, item)| (key, crate::yaml::deep::deeper(|| to_value(item)))).collect())
-    };
-    match item {
+fn finished(table: BTreeMap<GoStr, Item>) -> BTreeMap<GoStr, Toml> {
+    let item = |item: Item| match item {
         Item::Value(value) => value,
-        Item::Table(inner) => table(inner),
-        Item::Tables(list) => Value::List(list.into_iter().map(table).collect()),
-    }
+        Item::Table(inner) => Toml::Table(crate::yaml::deep::deeper(|| finished(inner))),
+        Item::Tables(list) => Toml::Tables(list.into_iter().map(|table| crate::yaml::deep::deeper(|| finished(table))).collect()),
+    };
+    table.into_iter().map(|(key, value)| (key, item(value))).collect()
 }

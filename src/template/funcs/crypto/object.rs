@@ -53,6 +53,10 @@ impl Object for Certificate {
         vec![("Cert", Val::Str(self.cert.clone())), ("Key", Val::Str(self.key.clone()))]
     }
 
+    fn members(&self) -> Option<Vec<(&'static str, Val)>> {
+        Some(self.fields())
+    }
+
     fn to_value(&self) -> Value {
         let entry = |(name, value): (&str, Val)| (GoStr::from(name), value.to_value());
         Value::Map(self.fields().into_iter().map(entry).collect::<Map>())

@@ -123,13 +123,3 @@ fn decimal(value: u64, unit: u64, digits: usize) -> String {
         fraction => format!("{}.{fraction}", value / unit),
     }
 }
-
-/// `Duration.Round` to a positive unit: halves away from zero.
-pub(crate) fn round(nanos: i64, unit: i64) -> i64 {
-    let rest = nanos % unit;
-    if rest.unsigned_abs() * 2 < unit.unsigned_abs() {
-        return nanos - rest;
-    }
-    let step = if nanos < 0 { -unit } else { unit };
-    (nanos - rest).saturating_add(step)
-}

@@ -97,9 +97,29 @@ fn parsed(host: &dyn Host, args: &[Val]) -> Result<Val, String> {
     parse::parse(text(args, 0), text(args, 1), &Zone::local(&local)).map(|time| value(time, &local))
 }
 
+/// A date or time of a TOML document, as written: BurntSushi/toml's `dtTypes`.
+pub(super) fn of_toml(text: &str, local: &str) -> Val {
+    let own = |at: usize| {
+        let (name, _) = object::LOCALS[at];
+        let now = Zone::local(local).at(0).offset;
+        Zone::Fixed(name.into(), now)
+    };
+    let layouts: [(&[u8], Zone); 7] = [
+        (b"2006-01-02T15:04:05.999999999Z07:00", Zone::local(local)),
+        (b"2006-01-02T15:04:05.999999999", own(0)),
+        (b"2006-01-02", own(1)),
+        (b"15:04:05.999999999", own(2)),
+        (b"2006-01-02T15:04Z07:00", Zone::local(local)),
+        (b"2006-01-02T15:04", own(0)),
+        (b"15:04", own(2)),
+    ];
+    let time = layouts.iter().find_map(|(layout, zone)| parse::parse(layout, text.as_bytes(), zone).ok());
+    value(time.unwrap_or_else(Time::zero), local)
+}
+
 fn ago(host: &dyn Host, args: &[Val]) -> FuncResult {
     let since = now(host).minus(&time_of(host, any(args, 0), false));
-    Ok(Val::str(duration::text(duration::round(since, SECOND))))
+    Ok(Val::str(duration::text(crate::template::duration::round(since, SECOND))))
 }
 
 fn duration_of(value: &Val) -> String {

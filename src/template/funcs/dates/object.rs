@@ -1,6 +1,7 @@
 //! `time.Time` as templates see it: its methods, with their Go signatures.
 
-use super::time::Time;
+use super::layout::MONTHS;
+use super::time::{Civil, Time};
 use super::zone::Zone;
 use crate::template::{GoType as T, Object, Signature, Val};
 use crate::value::Value;
@@ -30,6 +31,13 @@ pub(super) fn time(value: &Val) -> Option<&Time> {
         _ => None,
     }
 }
+
+/// The zones that TOML's dates without one get, and how TOML writes them (`internal/tz.go` and `encode.go` of BurntSushi/toml).
+pub(super) const LOCALS: [(&str, &[u8]); 3] = [
+    ("datetime-local", b"2006-01-02T15:04:05.999999999"),
+    ("date-local", b"2006-01-02"),
+    ("time-local", b"15:04:05.999999999"),
+];
 
 /// Parameters and result of each method that templates can call (those with one result, or a result and an error).
 #[rustfmt::skip]
@@ -69,6 +77,35 @@ impl Object for TimeObject {
 
     fn call(&self, name: &str, args: &[Val]) -> Option<Result<Val, String>> {
         METHODS.iter().any(|(own, ..)| *own == name).then(|| self.method(name, args))
+    }
+
+    fn moment(&self) -> Option<(String, String)> {
+        let toml = match &self.time.zone {
+            // Go's encoder shows these in UTC.
+            Zone::Fixed(name, _) => {
+                LOCALS.iter().find(|(own, _)| **own == **name).map(|(_, layout)| self.time.within(Zone::Utc).format(layout))
+            }
+            _ => None,
+        };
+        let json = self.rfc3339();
+        let toml = toml.map_or_else(|| json.clone(), |text| String::from_utf8_lossy(&text).into_owned());
+        Some((json, toml))
+    }
+
+    /// `Time.GoString`
+    fn go_syntax(&self) -> Option<String> {
+        let civil = self.time.civil();
+        let month = match usize::try_from(civil.month - 1).ok().and_then(|place| MONTHS.get(place)) {
+            Some(name) => format!("time.{name}"),
+            None => civil.month.to_string(),
+        };
+        let zone = match &self.time.zone {
+            Zone::Utc => "time.UTC".to_owned(),
+            Zone::Local(_) => "time.Local".to_owned(),
+            zone => format!("time.Location({})", super::parse::quote(zone.name().as_bytes())),
+        };
+        let Civil { year, day, hour, minute, second, .. } = civil;
+        Some(format!("time.Date({year}, {month}, {day}, {hour}, {minute}, {second}, {}, {zone})", self.time.nanos))
     }
 
     fn to_value(&self) -> Value {
