@@ -10,6 +10,7 @@ mod differential;
 mod functions;
 mod fuzz;
 mod hostile;
+mod helm;
 mod schema;
 mod sim;
 #[cfg(feature = "agent")]
@@ -28,6 +29,7 @@ mod webhooks;
 mod secrets;
 mod yaml;
 mod yaml_edit;
+mod yaml_suite;
 
 /// A port of this machine that nobody listens on now.
 #[cfg(feature = "agent")]

@@ -19,7 +19,8 @@ fn json(value: &Value, escape_html: bool, pretty: bool) -> Result<String, yaml::
     yaml::marshal_json(value, yaml::JsonForm { escape_html, pretty })
 }
 
-fn answer(op: &str, text: &[u8]) -> Result<String, String> {
+/// What our codec makes of a text, by the operations of the oracle.
+pub fn answer(op: &str, text: &[u8]) -> Result<String, String> {
     let done = match op {
         "y" => yaml::from_yaml(text).and_then(|value| json(&value, true, false)),
         "s" => yaml::from_yaml_strict(text).and_then(|value| json(&value, true, false)),

@@ -10,7 +10,7 @@
 
 mod data;
 mod generate;
-mod random;
+pub mod random;
 
 use data::Datum;
 use serde_json::{Value as Json, json};

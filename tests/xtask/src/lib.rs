@@ -7,6 +7,7 @@ pub mod demo;
 pub mod fuzz;
 pub mod git_server;
 pub mod images;
+pub mod oracle;
 pub mod repo;
 pub mod servers;
 pub mod parts;

@@ -51,6 +51,12 @@ enum Task {
     Oracle {
         /// Which of them.
         names: Vec<String>,
+        /// Compare random cases with Go and helm instead: template, helm, yaml.
+        #[arg(long)]
+        compare: bool,
+        /// Show how much of Go's text/template the random templates reach.
+        #[arg(long, conflicts_with = "compare")]
+        coverage: bool,
     },
     /// Feed readers with garbage that looks right, for longer than tests do.
     Fuzz {
@@ -124,7 +130,9 @@ fn perform(task: Task) -> Result<()> {
             }
         }
         Task::Test { parts: names, all, .. } => parts::run(&names, all)?,
-        Task::Oracle { names } => parts::oracle(&names)?,
+        Task::Oracle { coverage: true, .. } => xtask::oracle::coverage()?,
+        Task::Oracle { names, compare: true, .. } => xtask::oracle::compare(&names)?,
+        Task::Oracle { names, .. } => xtask::oracle::generate(&names)?,
         Task::Tools { names } => {
             let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
             if names.is_empty() {

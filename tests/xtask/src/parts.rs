@@ -190,26 +190,6 @@ fn corpus() -> Result<()> {
     charts.and(functions)
 }
 
-/// Makes what real tools say anew: every generator below `tests/oracle`, with helm from its module.
-pub fn oracle(names: &[String]) -> Result<()> {
-    let helm = crate::tools::tool("helm")?;
-    let folder = crate::sys::tests_dir().join("oracle");
-    let mut found: Vec<_> = std::fs::read_dir(&folder)?.collect::<std::io::Result<Vec<_>>>()?;
-    found.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in found {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !entry.path().join("go.mod").exists() || !(names.is_empty() || names.contains(&name)) {
-            continue;
-        }
-        println!("== {name}");
-        let status = Command::new("go").args(["run", "."]).current_dir(entry.path()).env("GOWORK", "off").env("HELM", &helm).status()?;
-        if !status.success() {
-            bail!("the generator tests/oracle/{name} ended with {status}");
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
