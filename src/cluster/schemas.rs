@@ -40,8 +40,9 @@ struct List {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Entry {
+    // An initialism, so not in serde's camel case.
+    #[serde(rename = "serverRelativeURL")]
     server_relative_url: String,
 }
 
