@@ -260,3 +260,12 @@ fn write_out(text: &[u8]) -> Outcome {
         _ => Ok(ExitCode::SUCCESS),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// clap looks for flags that stand in each other's way only in builds for debugging, and only once a command is used.
+    #[test]
+    fn no_two_flags_of_a_command_have_the_same_name() {
+        <super::Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -86,9 +86,6 @@ struct WithoutEffect {
     #[arg(long, hide = true)]
     skip_crds: bool,
     /// Taken as helm takes it, without effect on the output
-    #[arg(long, hide = true)]
-    devel: bool,
-    /// Taken as helm takes it, without effect on the output
     #[arg(long, value_name = "string", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
     wait: Option<String>,
     /// Taken as helm takes it, without effect on the output
