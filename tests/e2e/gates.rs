@@ -194,9 +194,8 @@ fn who_may_change_but_not_approve_finds_no_way_round() {
     whole["metadata"]["annotations"] = annotations(&first, "editor");
     whole["metadata"]["managedFields"] = Value::Null;
     refused("replace", f.kubectl_with("editor", &["replace", "-f", "-"], &whole.to_string()));
-    let apply = json!({
-        "apiVersion": "windlass.dev/v1alpha1", "kind": "Environment", "metadata": { "name": "bypass", "namespace": "bypass", "annotations": annotations(&first, "editor") },
-    });
+    let mut apply = environment("bypass", &repo, "approval: Required");
+    apply["metadata"]["annotations"] = annotations(&first, "editor");
     refused("server-side apply", f.kubectl_with("editor", &["apply", "--server-side", "-f", "-"], &apply.to_string()));
     // The status subresource takes nothing but the status, and what stands there approves nothing.
     let status = json!({ "metadata": { "annotations": annotations(&first, "editor") }, "status": { "approval": { "digest": "0".repeat(32), "reason": "none", "revision": "" } } });
