@@ -92,6 +92,6 @@ mod tests {
         let text = "# A\n\n```sh\n# said\ncat > f <<'EOF'\na: 1\n\nb: 2\nEOF\nls \\\n  -l\n```\n\n```yaml\nno: command\n```\n```sh\ntrue\n```\n";
         let found = commands(text);
         let shown: Vec<(usize, &str)> = found.iter().map(|c| (c.line, c.text.as_str())).collect();
-        assert_eq!(shown, [(5, "cat > f <<'EOF'\na: 1\n\nb: 2\nEOF"), (10, "ls \\\n  -l"), (17, "true")]);
+        assert_eq!(shown, [(5, "cat > f <<'EOF'\na: 1\n\nb: 2\nEOF"), (10, "ls \\\n  -l"), (18, "true")]);
     }
 }
