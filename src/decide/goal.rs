@@ -107,7 +107,9 @@ fn undo(view: &View, record: &Record) -> Option<Decision> {
                 let op = Op::Rollback { to: good.number, by_hand: false };
                 Some(open(view, record, op, revision_of(good), digest_of(good), None))
             }
-            None if view.policy.keep_failed_install => None,
+            // An upgrade had something before it. If no record of that is to be seen, it is the records that lack: nothing is
+            // removed on their word.
+            None if mark.op == Op::Upgrade || view.policy.keep_failed_install => None,
             None => Some(open(view, record, Op::Uninstall { cleanup: true }, mark.revision.clone(), mark.digest.clone(), None)),
         },
     }
