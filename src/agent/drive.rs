@@ -130,6 +130,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 /// A status that could not be written is written again after this time.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
 
+/// The pause before the Environment's deletion is held back again where that failed.
+const HOLD_AGAIN: Duration = Duration::from_secs(1);
+
 impl<K: Keeper> Driver<K> {
     /// A driver for an environment; `status` is what was published before.
     pub fn new(shared: Arc<Shared>, app: App, keeper: K, inbox: mpsc::Receiver<Wake>, status: EnvironmentStatus) -> Self {
@@ -149,8 +152,19 @@ impl<K: Keeper> Driver<K> {
 
     /// Runs until the Environment is let go. With `once` it returns as soon as there is nothing to do but wait for time to pass.
     pub async fn run(&mut self, once: bool) -> Option<decide::Why> {
-        if let Err(error) = self.keeper.adopt(&self.app).await {
-            tracing::warn!(environment = self.app.id(), error, "cannot hold back the Environment's deletion");
+        // Nothing is opened before: an Environment that is not held back could go without its release.
+        while let Err(error) = self.keeper.adopt(&self.app).await {
+            tracing::warn!(environment = self.app.id(), error, "cannot hold back the Environment's deletion, trying again");
+            if once {
+                break;
+            }
+            tokio::time::sleep(HOLD_AGAIN).await;
+            while let Ok(wake) = self.inbox.try_recv() {
+                self.wake(wake);
+            }
+            if self.inbox.is_closed() {
+                return None;
+            }
         }
         loop {
             while let Ok(wake) = self.inbox.try_recv() {
