@@ -29,7 +29,7 @@ pub mod updates;
 pub mod validate;
 
 pub use drive::{Driver, Keeper, Wake};
-pub use host::SystemHost;
+pub use host::{ClusterHost, SystemHost};
 pub use files::FileKeeper;
 pub use leader::{Election, LeaseOptions};
 pub use registry::Registry;

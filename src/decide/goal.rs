@@ -17,13 +17,81 @@ pub(super) fn pursue(view: &View, record: &Record) -> Decision {
     if view.policy.suspended {
         return wait(Why::Suspended, None);
     }
+    if let Some(decision) = heed(view, record) {
+        return decision;
+    }
     if let Some(decision) = undo(view, record) {
+        return decision;
+    }
+    if let Some(decision) = follow(view, record) {
         return decision;
     }
     if let Some(hold) = &record.memory.hold {
         return held(view, record, hold);
     }
     ladder::climb(view, record)
+}
+
+/// Remembers which release is ours, and notices what helm made of it.
+fn heed(view: &View, record: &Record) -> Option<Decision> {
+    let memory = &record.memory;
+    let last = record.last();
+    if let Some(last) = last
+        && let Some(mark) = last.mark.as_ref().filter(|mark| last.phase == Phase::Deployed && mark.good)
+    {
+        let known = memory.managed.as_ref().is_some_and(|known| known.number == last.number && known.uid == last.uid);
+        let adopted = view.policy.adopt.as_ref().filter(|token| !memory.is_handled("adopt", token));
+        if known && adopted.is_none() {
+            return None;
+        }
+        let mut memory = memory.clone();
+        memory.managed = Some(Managed { number: last.number, uid: last.uid.clone(), mark: mark.clone() });
+        // Objects were adopted for this one release: what turns up later has to be asked for again.
+        memory.handled.extend(adopted.map(|token| ("adopt".to_owned(), token.clone())));
+        return Some(Decision::Do(Step::Remember(memory)));
+    }
+    let managed = memory.managed.as_ref()?;
+    let (number, uid) = match last {
+        None => (0, String::new()),
+        Some(Entry { mark: None, phase: Phase::Deployed, number, uid, .. }) if (*number, uid) == (managed.number, &managed.uid) => {
+            return Some(Decision::Do(Step::Restore { number: *number }));
+        }
+        Some(Entry { mark: None, number, uid, .. }) => (*number, uid.clone()),
+        Some(_) => return None,
+    };
+    if memory.foreign.as_ref().is_some_and(|known| (known.number, &known.uid) == (number, &uid)) {
+        return None;
+    }
+    let head = view.facts.head.as_ref().and_then(|head| head.commit.clone().ok()).unwrap_or_default();
+    let mut memory = memory.clone();
+    memory.foreign = Some(Foreign { number, uid, head, at: view.now });
+    Some(Decision::Do(Step::Remember(memory)))
+}
+
+/// What helm made of the release stays, if that is the policy, until the branch moves or somebody asks for a sync. A failed
+/// attempt of helm's is nothing to follow.
+fn follow(view: &View, record: &Record) -> Option<Decision> {
+    let foreign = record.memory.foreign.as_ref().filter(|_| view.policy.follow_helm)?;
+    let latest = match record.last() {
+        None => foreign.number == 0,
+        Some(last) => last.mark.is_none() && last.phase != Phase::Failed && last.number == foreign.number && last.uid == foreign.uid,
+    };
+    let asked = view.policy.sync.as_ref().is_some_and(|token| !record.memory.is_handled("sync", token));
+    if !latest || asked {
+        return None;
+    }
+    match &view.facts.head {
+        Some(Head { commit: Ok(head), next, .. }) if *next > view.now && *head != foreign.head => {
+            if !foreign.head.is_empty() {
+                return None;
+            }
+            let mut memory = record.memory.clone();
+            memory.foreign = Some(Foreign { head: head.clone(), ..foreign.clone() });
+            Some(Decision::Do(Step::Remember(memory)))
+        }
+        Some(head) if head.next > view.now => Some(ladder::steady(view, record, Why::ChangedByHelm { number: foreign.number })),
+        _ => Some(Decision::Do(Step::Fetch { token: view.policy.sync.clone() })),
+    }
 }
 
 fn gone(record: &Record) -> bool {

@@ -20,8 +20,9 @@ pub const ENVIRONMENT: &str = "windlass.dev/environment";
 /// An object's own word against pruning: `windlass.dev/prune: "false"`.
 pub const PRUNE: &str = "windlass.dev/prune";
 
-/// The field manager of all our server-side applies.
-pub const FIELD_MANAGER: &str = "windlass";
+/// The field manager under which a release's objects are applied: helm's own name (`kube.ManagedFieldsManager` in
+/// `cmd/helm`), so that what helm 4 applied before or after conflicts with nothing. See `docs/decisions/field-manager.md`.
+pub const FIELD_MANAGER: &str = "helm";
 
 /// A release: the owner of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -47,6 +48,11 @@ pub fn stamp(object: &mut Value, release: &Release, environment: Option<&str>) {
     if let Some(environment) = environment {
         put(object, "annotations", ENVIRONMENT, environment);
     }
+}
+
+/// Sets an annotation.
+pub fn annotate(object: &mut Value, key: &str, value: &str) {
+    put(object, "annotations", key, value);
 }
 
 fn put(object: &mut Value, map: &str, key: &str, value: &str) {

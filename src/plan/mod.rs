@@ -5,6 +5,7 @@
 
 mod compare;
 pub mod diff;
+pub mod drift;
 mod fields;
 pub mod ignore;
 pub mod immutable;

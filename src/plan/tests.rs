@@ -157,9 +157,12 @@ fn immutable_fields_are_refused_or_replaced_by_policy() {
 }
 
 #[test]
-fn only_what_carries_our_mark_is_pruned() {
+fn only_what_carries_our_mark_or_helms_is_pruned() {
     let mut unmarked = config("unmarked", "1");
-    unmarked["metadata"]["annotations"].as_object_mut().unwrap().remove("windlass.dev/environment");
+    unmarked["metadata"]["annotations"] = json!({});
+    // What helm made of this very release, before windlass took it over: helm would delete it, too.
+    let mut by_helm = config("by-helm", "1");
+    by_helm["metadata"]["annotations"].as_object_mut().unwrap().remove("windlass.dev/environment");
     let annotated = |name: &str, key: &str, value: &str| {
         let mut object = config(name, "1");
         object["metadata"]["annotations"][key] = value.into();
@@ -169,6 +172,7 @@ fn only_what_carries_our_mark_is_pruned() {
         vec![
             previous(config("pruned", "1")),
             previous(unmarked.clone()),
+            previous(by_helm.clone()),
             previous(annotated("kept", "helm.sh/resource-policy", "keep")),
             previous(annotated("forbidden", "windlass.dev/prune", "false")),
             previous(annotated("moved", "windlass.dev/environment", "town/other")),
@@ -186,6 +190,7 @@ fn only_what_carries_our_mark_is_pruned() {
     assert_eq!(
         verdicts(&options()),
         [
+            ("by-helm".into(), Action::Prune),
             ("forbidden".into(), keep(Kept::Annotation)),
             ("kept".into(), keep(Kept::ResourcePolicy)),
             ("moved".into(), keep(Kept::MarkedBy { environment: "town/other".into() })),

@@ -13,6 +13,8 @@ mod hostile;
 mod schema;
 mod sim;
 #[cfg(feature = "agent")]
+mod transform;
+#[cfg(feature = "agent")]
 mod crd;
 #[cfg(feature = "agent")]
 mod git;
