@@ -130,8 +130,8 @@ struct Crate {
 
 /// Every tool that comes as a crate.
 const CRATES: &[Crate] = &[
-    Crate { name: "cargo-deny", version: "0.20.2", args: &["--no-default-features"] },
-    Crate { name: "s3s-fs", version: "0.14.1", args: &["--features", "binary"] },
+    Crate { name: "cargo-deny", version: "0.20.2", args: &["--debug", "--no-default-features"] },
+    Crate { name: "s3s-fs", version: "0.14.1", args: &["--debug", "--features", "binary"] },
 ];
 
 /// What a control plane with fake nodes needs.
