@@ -92,7 +92,6 @@ fn templates_that_fill_memory_end_with_an_error() {
         ("tpl of itself", "{{ define \"r\" }}{{ tpl \"{{ include \\\"r\\\" . }}\" . }}{{ end }}{{ include \"r\" . }}", &["nest"]),
         ("a regex that grows", "{{ regexReplaceAll \"(((a{1,1000}){1,1000}){1,1000})\" \"a\" \"b\" }}", &["error parsing regexp", "invalid repeat count", "expression"]),
         ("printf's width", "{{ printf \"%2000000000d\" 1 }}{{ range until 100000 }}{{ printf \"%1000000d\" 1 }}{{ end }}", &["output grew", MEMORY, VALUES, "bytes"]),
-        ("a merge that doubles", "{{ $d := dict \"a\" \"x\" }}{{ range until 40 }}{{ $d = dict \"l\" $d \"r\" (deepCopy $d) }}{{ end }}{{ toYaml $d }}", &[MEMORY, VALUES, "nest", "deep", "steps", "items", "bytes"]),
     ] {
         let folder = chart(&[("templates/a.yaml", text)]);
         refused(name, folder.path(), says);

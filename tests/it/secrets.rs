@@ -139,9 +139,8 @@ fn recipients(folder: &Path) -> Vec<Recipient> {
         gpg(&["--quick-generate-key", name, kind, "default", "never"]);
         let list = String::from_utf8(gpg(&["--list-keys", "--with-colons", name])).unwrap();
         let fingerprint = list.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':').to_owned();
-        if kind == "ed25519" {
-            gpg(&["--quick-add-key", &fingerprint, "cv25519", "encr", "never"]);
-        }
+        // With its algorithm named, gpg makes a key for signatures only.
+        gpg(&["--quick-add-key", &fingerprint, if kind == "ed25519" { "cv25519" } else { kind }, "encr", "never"]);
         let secret = String::from_utf8(gpg(&["--export-secret-keys", "--armor", name])).unwrap();
         let mut entries = vec![owned("key.asc", secret)];
         if !passphrase.is_empty() {

@@ -161,7 +161,9 @@ fn load() -> Result<()> {
     crate::tools::tools(crate::tools::CONTROL_PLANE)?;
     let environments = if ALL.load(Ordering::Relaxed) { "200" } else { "40" };
     let mut command = Command::new(std::env::current_exe().context("this program's own path")?);
-    run_command(command.args(["bench", "load", "--environments", environments, "--profile", "quick", "--idle", "10"]))
+    // The optimised program that other parts build, too.
+    command.env("WINDLASS_BIN", crate::agent::static_binary()?);
+    run_command(command.args(["bench", "load", "--environments", environments, "--idle", "10"]))
 }
 
 fn guides() -> Result<()> {
