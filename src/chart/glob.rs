@@ -1,5 +1,7 @@
 //! The two pattern languages of Helm charts: Go's `filepath.Match` (`.helmignore`, `--show-only`) and gobwas/glob (`.Files.Glob`).
 
+use regex::{Regex, RegexBuilder};
+
 /// A pattern that Go refuses: `syntax error in pattern`.
 #[derive(Debug, PartialEq)]
 pub struct BadPattern;
@@ -123,85 +125,73 @@ fn class_char(class: &[char]) -> Result<(char, &[char]), BadPattern> {
     if rest.is_empty() { Err(BadPattern) } else { Ok((c, rest)) }
 }
 
-/// A pattern of gobwas/glob v0.2.3 with `/` as separator.
+/// A pattern of gobwas/glob v0.2.3 with `/` as separator, as an expression of the same meaning: matched in linear time, whatever
+/// a chart writes.
 #[derive(Debug)]
-pub struct Glob(Vec<Node>);
-
-#[derive(Debug)]
-enum Node {
-    Char(char),
-    /// `?`
-    Single,
-    /// `*`
-    Any,
-    /// `**`
-    Super,
-    Class { chars: Vec<char>, range: Option<(char, char)>, not: bool },
-    AnyOf(Vec<Vec<Node>>),
-}
+pub struct Glob(Regex);
 
 /// The deepest nesting of `{…}` in a pattern.
 const MAX_GLOB_DEPTH: usize = 64;
-/// The most single steps one match may take.
-const MAX_GLOB_STEPS: usize = 1_000_000;
+/// The size of a compiled pattern, in bytes.
+const MAX_GLOB_SIZE: usize = 1 << 20;
 
 impl Glob {
-    /// Compiles a pattern; `None` where gobwas refuses it.
+    /// Compiles a pattern; `None` where gobwas refuses it, and where it is too deep or too large.
     pub fn compile(pattern: &str) -> Option<Glob> {
         let chars: Vec<char> = pattern.chars().collect();
-        let mut place = 0;
-        let (mut alternatives, _) = parse_terms(&chars, &mut place, 0)?;
-        Some(Glob(alternatives.pop().unwrap_or_default()))
+        let expression = format!("^(?:{})$", parse_terms(&chars, &mut 0, 0)?);
+        RegexBuilder::new(&expression).dot_matches_new_line(true).size_limit(MAX_GLOB_SIZE).build().ok().map(Glob)
     }
 
     /// Whether the whole text matches.
     pub fn matches(&self, text: &str) -> bool {
-        let text: Vec<char> = text.chars().collect();
-        let nodes: Vec<&Node> = self.0.iter().collect();
-        matches_from(&nodes, &text, &mut 0)
+        self.0.is_match(text)
     }
 }
 
-/// Reads alternatives up to `}` (inside terms) or the end. Gives them and whether a `}` closed them.
-fn parse_terms(chars: &[char], place: &mut usize, depth: usize) -> Option<(Vec<Vec<Node>>, bool)> {
+/// Reads alternatives up to `}` (inside terms) or the end, as an expression.
+fn parse_terms(chars: &[char], place: &mut usize, depth: usize) -> Option<String> {
     if depth > MAX_GLOB_DEPTH {
         return None;
     }
-    let mut alternatives = vec![Vec::new()];
+    let mut expression = String::new();
     while let Some(&c) = chars.get(*place) {
         *place += 1;
-        let node = match c {
-            '{' => Node::AnyOf(parse_terms(chars, place, depth + 1)?.0),
-            '}' if depth > 0 => return Some((alternatives, true)),
-            ',' if depth > 0 => {
-                alternatives.push(Vec::new());
-                continue;
+        match c {
+            '{' => {
+                let inner = parse_terms(chars, place, depth + 1)?;
+                expression.extend(["(?:", &inner, ")"]);
             }
-            '[' => parse_class(chars, place)?,
-            '?' => Node::Single,
+            '}' if depth > 0 => break,
+            ',' if depth > 0 => expression.push('|'),
+            '[' => expression.push_str(&parse_class(chars, place)?),
+            '?' => expression.push_str("[^/]"),
             '*' if chars.get(*place) == Some(&'*') => {
                 *place += 1;
-                Node::Super
+                expression.push_str(".*");
             }
-            '*' => Node::Any,
-            '\\' => match chars.get(*place) {
-                Some(&escaped) => {
+            '*' => expression.push_str("[^/]*"),
+            '\\' => {
+                if let Some(&escaped) = chars.get(*place) {
                     *place += 1;
-                    Node::Char(escaped)
+                    push_plain(&mut expression, escaped);
                 }
-                None => continue,
-            },
-            other => Node::Char(other),
-        };
-        alternatives.last_mut()?.push(node);
+            }
+            other => push_plain(&mut expression, other),
+        }
     }
-    Some((alternatives, false))
+    Some(expression)
 }
 
-/// A class after its `[`: either a range `a-z` or a list of characters; `!` negates.
-fn parse_class(chars: &[char], place: &mut usize) -> Option<Node> {
+fn push_plain(expression: &mut String, c: char) {
+    expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+}
+
+/// A class after its `[`, as an expression: either a range `a-z` or a list of characters; `!` negates.
+fn parse_class(chars: &[char], place: &mut usize) -> Option<String> {
     let not = chars.get(*place) == Some(&'!');
     *place += usize::from(not);
+    let mut class = String::from(if not { "[^" } else { "[" });
     let &first = chars.get(*place)?;
     if chars.get(*place + 1) == Some(&'-') {
         let &high = chars.get(*place + 2)?;
@@ -209,9 +199,13 @@ fn parse_class(chars: &[char], place: &mut usize) -> Option<Node> {
             return None;
         }
         *place += 4;
-        return Some(Node::Class { chars: Vec::new(), range: Some((first, high)), not });
+        push_plain(&mut class, first);
+        class.push('-');
+        push_plain(&mut class, high);
+        class.push(']');
+        return Some(class);
     }
-    let mut list = Vec::new();
+    let mut empty = true;
     loop {
         let mut c = *chars.get(*place)?;
         *place += 1;
@@ -223,34 +217,11 @@ fn parse_class(chars: &[char], place: &mut usize) -> Option<Node> {
             }
             _ => {}
         }
-        list.push(c);
+        push_plain(&mut class, c);
+        empty = false;
     }
-    (!list.is_empty()).then_some(Node::Class { chars: list, range: None, not })
-}
-
-fn matches_from(nodes: &[&Node], text: &[char], steps: &mut usize) -> bool {
-    *steps += 1;
-    if *steps > MAX_GLOB_STEPS {
-        return false;
-    }
-    let Some((node, rest)) = nodes.split_first() else { return text.is_empty() };
-    match node {
-        Node::Char(c) => text.first() == Some(c) && matches_from(rest, &text[1..], steps),
-        Node::Single => text.first().is_some_and(|&c| c != '/') && matches_from(rest, &text[1..], steps),
-        Node::Class { chars, range, not } => {
-            let holds = |c: char| range.map_or_else(|| chars.contains(&c), |(low, high)| low <= c && c <= high);
-            text.first().is_some_and(|&c| holds(c) != *not) && matches_from(rest, &text[1..], steps)
-        }
-        Node::Any | Node::Super => {
-            let stop = |c: &char| *c == '/' && matches!(node, Node::Any);
-            let reach = text.iter().position(stop).unwrap_or(text.len());
-            (0..=reach).any(|taken| matches_from(rest, &text[taken..], steps))
-        }
-        Node::AnyOf(alternatives) => alternatives.iter().any(|alternative| {
-            let joined: Vec<&Node> = alternative.iter().chain(rest.iter().copied()).collect();
-            matches_from(&joined, text, steps)
-        }),
-    }
+    class.push(']');
+    (!empty).then_some(class)
 }
 
 #[cfg(test)]
@@ -315,5 +286,16 @@ mod tests {
             assert_eq!(Glob::compile(pattern).unwrap().matches(text), want, "{pattern} {text}");
         }
         assert!(Glob::compile("[]").is_none() && Glob::compile("[a").is_none() && Glob::compile("[c-a]").is_none());
+        assert!(Glob::compile("[.-a]").unwrap().matches("/") && Glob::compile("[&&~~--]").unwrap().matches("~"));
+    }
+
+    /// Neither the stack nor the time that a match takes grows with what a chart writes.
+    #[test]
+    fn long_patterns_are_bounded() {
+        let text = "a".repeat(5000);
+        for pattern in ["*".repeat(20_000), "{}".repeat(20_000), "a".repeat(5000), format!("{}b", "*a".repeat(2000)), "{a,".repeat(60)] {
+            let _ = Glob::compile(&pattern).is_some_and(|glob| glob.matches(&text));
+        }
+        assert!(Glob::compile(&"{".repeat(10_000)).is_none());
     }
 }

@@ -160,6 +160,16 @@ fn custom_resources_are_checked_by_their_crd() {
     }
 }
 
+// As the API server does (tests/e2e/validate.rs): a reader of its own passes over what it does not know, yet minds types.
+#[test]
+fn unknown_fields_below_a_schemas_items_are_passed_over_as_the_server_does() {
+    let crd = |from: &str, to: &str| said(&CRD.replacen(from, to, 1));
+    assert_eq!(crd("maxItems: 2, items: {type: string,", "maxItems: 2, items: {type: string, windlas: 1,"), Vec::<String>::new());
+    assert_eq!(crd("additionalProperties: {type: string}", "additionalProperties: {type: string, windlas: 1}"), Vec::<String>::new());
+    assert!(crd("maxItems: 2, items: {type: string,", "maxItems: 2, items: {type: 1,")[0].contains("expected string"));
+    assert!(crd("maxItems: 2,", "maxItems: 2, windlas: 1,")[0].contains("unknown field"));
+}
+
 #[test]
 fn the_templates_line_is_told_where_only_one_can_be_meant() {
     let finding = &found(&DEPLOYMENT.replace("imagePullPolicy", "imagePullPolcy"))[0];

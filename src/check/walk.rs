@@ -28,7 +28,7 @@ const MAX_PATTERN: usize = 1 << 20;
 pub(super) fn walk(object: &Value, found: Found<'_>, catalog: &Catalog) -> Vec<Finding> {
     // What a Secret holds is not quoted, whatever is wrong with it.
     let quote = object["kind"] != "Secret";
-    let mut walk = Walk { catalog, found: Vec::new(), steps: Vec::new(), typed: found.typed, in_status: false, rules_only: false, quote };
+    let mut walk = Walk { catalog, found: Vec::new(), steps: Vec::new(), typed: found.typed, in_status: false, rules_only: false, unknown_taken: false, quote };
     if found.typed {
         walk.value(object, found.schema);
     } else {
@@ -46,6 +46,8 @@ struct Walk<'a> {
     in_status: bool,
     /// Within `allOf` and its kin: they say nothing of which fields there are.
     rules_only: bool,
+    /// Below a type with a reader of its own, which passes over fields that it does not know.
+    unknown_taken: bool,
     quote: bool,
 }
 
@@ -96,7 +98,10 @@ impl<'a> Walk<'a> {
             && name.is_some_and(|name| name.ends_with("JSONSchemaPropsOrArray") || name.ends_with("JSONSchemaPropsOrBool"))
             && let Some(inner) = self.catalog.definition(SCHEMA_PROPS)
         {
-            return self.value(value, inner);
+            let before = std::mem::replace(&mut self.unknown_taken, true);
+            self.value(value, inner);
+            self.unknown_taken = before;
+            return;
         }
         if schema.int_or_string || schema.format.as_deref() == Some("int-or-string") {
             match value {
@@ -150,7 +155,7 @@ impl<'a> Walk<'a> {
 
     /// `known`: fields that are minded elsewhere.
     fn object(&mut self, map: &Map<String, Value>, schema: &Schema, known: &[&str]) {
-        let free = schema.preserve || self.rules_only || (self.typed && schema.properties.is_empty() && schema.additional.is_none());
+        let free = schema.preserve || self.rules_only || self.unknown_taken || (self.typed && schema.properties.is_empty() && schema.additional.is_none());
         for (key, value) in map {
             let field = schema.properties.get(key.as_str()).or(schema.additional.as_deref());
             let before = self.in_status;
@@ -277,7 +282,7 @@ impl<'a> Walk<'a> {
     /// Whether a value fits a schema among alternatives.
     fn fits(&self, value: &Value, schema: &Schema) -> bool {
         let mut walk =
-            Walk { catalog: self.catalog, found: Vec::new(), steps: self.steps.clone(), typed: false, in_status: false, rules_only: true, quote: false };
+            Walk { catalog: self.catalog, found: Vec::new(), steps: self.steps.clone(), typed: false, in_status: false, rules_only: true, unknown_taken: false, quote: false };
         walk.value(value, schema);
         walk.found.is_empty()
     }

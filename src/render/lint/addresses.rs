@@ -80,12 +80,13 @@ fn email() -> String {
     let atom = format!(r"([a-zA-Z]|\d|[!#\$%&'\*\+\-\/=\?\^_`{{\|}}~]|{WIDE})+");
     let plain = format!(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]|\x21|[\x23-\x5b]|[\x5d-\x7e]|{WIDE}");
     let escaped = format!(r"\([\x01-\x09\x0b\x0c\x0d-\x7f]|{WIDE}");
-    let quoted = format!(r"(\x22)({SPACE}(({plain})|({escaped})))*{SPACE}(\x22)");
+    // As it stands there: the repetition takes the opening quote with it, so that one character at most can be quoted.
+    let quoted = format!(r"((\x22)({SPACE}(({plain})|({escaped}))))*{SPACE}(\x22)");
     let end = format!(r"([a-zA-Z]|\d|{WIDE})");
     let label = format!(r"({end}|({end}([a-zA-Z]|\d|-|\.|_|~|{WIDE})*{end}))\.");
     let letter = format!(r"([a-zA-Z]|{WIDE})");
     let top = format!(r"({letter}|({letter}([a-zA-Z]|\d|-|_|~|{WIDE})*{letter}))");
-    format!(r"^(({atom}(\.{atom})*)|({quoted}))@({label})+{top}\.?$")
+    format!(r"^((({atom}(\.{atom})*)|{quoted}))@({label})+{top}\.?$")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::sys::root_dir;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -157,10 +158,17 @@ fn faults() -> Result<()> {
     cargo_test(&["--test", "e2e", "--", "--nocapture", "faults::"])
 }
 
+/// This program's file. A part before may have built it anew, and then the kernel calls the one that runs deleted.
+fn own_path() -> Result<PathBuf> {
+    let path = std::env::current_exe().context("this program's own path")?;
+    let there = path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from);
+    Ok(there.unwrap_or(path))
+}
+
 fn load() -> Result<()> {
     crate::tools::tools(crate::tools::CONTROL_PLANE)?;
     let environments = if ALL.load(Ordering::Relaxed) { "200" } else { "40" };
-    let mut command = Command::new(std::env::current_exe().context("this program's own path")?);
+    let mut command = Command::new(own_path()?);
     // The optimised program that other parts build, too.
     command.env("WINDLASS_BIN", crate::agent::static_binary()?);
     run_command(command.args(["bench", "load", "--environments", environments, "--idle", "10"]))
