@@ -380,6 +380,7 @@ impl<K: Keeper> Driver<K> {
             records.mark(held, mark).await?;
         }
         self.work.began = Some((number, stage));
+        self.work.looks = 0;
         self.entered(Phase::Open);
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::{
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
@@ -58,6 +58,8 @@ pub struct Driver<K> {
     pub(super) work: Work,
     pub(super) events: Events,
     published: EnvironmentStatus,
+    /// When it was published by this agent.
+    published_at: Option<Instant>,
 }
 
 /// What the steps know beyond what decisions read; a crash may lose all of it.
@@ -90,6 +92,8 @@ pub struct Work {
     pub same: (String, BTreeSet<ObjectRef>),
     /// Look at Pods too: something takes its time.
     pub closer: bool,
+    /// How often Pods were looked at since the attempt's stage began.
+    pub looks: u32,
     /// What the last drift check found to repair.
     pub drifted: Vec<ObjectRef>,
     /// Since when releases fail, for the time to restore.
@@ -124,8 +128,12 @@ pub enum Told {
 }
 
 /// While objects become healthy, they are looked at again after this time even if no watch speaks: a Pod's trouble shows in
-/// no object of the release.
+/// no object of the release. The next looks are that much further apart each, up to the limit.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
+const LOOK_AGAIN_AT_MOST: Duration = Duration::from_secs(9);
+
+/// How old what the status says of a wait may become while only its words change.
+const TELL_WORDS: Duration = Duration::from_secs(5);
 
 /// A status that could not be written is written again after this time.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
@@ -142,7 +150,7 @@ impl<K: Keeper> Driver<K> {
         let policy = policy(&app, &shared.holder);
         let (tested, failing) = super::testing::last(&status);
         let facts = Facts { tested, failing, ..Facts::default() };
-        Driver { shared, policy, app, keeper, inbox, records, record: None, facts, work, events, published: status }
+        Driver { shared, policy, app, keeper, inbox, records, record: None, facts, work, events, published: status, published_at: None }
     }
 
     /// The status as it was last told.
@@ -220,11 +228,12 @@ impl<K: Keeper> Driver<K> {
 
     /// Waits; `None` when nobody will ever wake it again.
     async fn wait(&mut self, why: &decide::Why, until: Option<Millis>) -> Option<()> {
-        let healing = matches!(why, decide::Why::Health(_) | decide::Why::Removal(_));
+        let healing = waits(why);
         let until = [until, self.publish_next()].into_iter().flatten().min();
         let mut pause = until.map(|until| Duration::from_millis((until - now()).max(0) as u64));
         if healing {
-            pause = Some(pause.map_or(LOOK_AGAIN, |pause| pause.min(LOOK_AGAIN)));
+            let look = (LOOK_AGAIN * (self.work.looks + 1)).min(LOOK_AGAIN_AT_MOST);
+            pause = Some(pause.map_or(look, |pause| pause.min(look)));
         }
         if self.work.untold {
             pause = Some(pause.map_or(TELL_AGAIN, |pause| pause.min(TELL_AGAIN)));
@@ -239,6 +248,7 @@ impl<K: Keeper> Driver<K> {
             wake = self.inbox.recv() => self.wake(wake?),
             () = sleep => if healing {
                 self.work.closer = true;
+                self.work.looks = self.work.looks.saturating_add(1);
                 self.facts.health = None;
             },
         }
@@ -316,6 +326,11 @@ impl<K: Keeper> Driver<K> {
             self.work.untold = false;
             return;
         }
+        let told_just_now = self.published_at.is_some_and(|at| at.elapsed() < TELL_WORDS);
+        if waits_for_objects(decision) && told_just_now && status::differ_in_words_only(&new, &self.published) {
+            // A roll-out's every Pod changes the sentence. The next look tells the last of them.
+            return;
+        }
         if let Decision::Wait { .. } = decision
             && let Some(ready) = new.conditions.first()
             && self.work.told != ready.message
@@ -328,6 +343,7 @@ impl<K: Keeper> Driver<K> {
         match self.keeper.publish(&self.app, &new).await {
             Ok(()) => {
                 self.published = new;
+                self.published_at = Some(Instant::now());
                 self.work.untold = false;
             }
             Err(error) => {
@@ -408,6 +424,15 @@ impl<K: Keeper> Driver<K> {
         self.facts.health = None;
     }
 
+}
+
+/// Whether live objects are waited for.
+fn waits(why: &decide::Why) -> bool {
+    matches!(why, decide::Why::Health(_) | decide::Why::Removal(_))
+}
+
+fn waits_for_objects(decision: &Decision) -> bool {
+    matches!(decision, Decision::Wait { why, .. } if waits(why))
 }
 
 /// Whether, run once, there is nothing more to wait for.

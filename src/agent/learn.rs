@@ -114,7 +114,7 @@ impl<K: Keeper> Driver<K> {
         let app = self.app.clone();
         let capabilities = self.shared.capabilities.clone();
         let begun = std::time::Instant::now();
-        let rendered = tokio::task::spawn_blocking(move || {
+        let rendered = self.shared.blocking.compute(move || {
             target::render_files(&app, gathered.files, gathered.layers, upgrade, number as u32, &capabilities)
         });
         let rendered = rendered.await;
@@ -144,7 +144,7 @@ impl<K: Keeper> Driver<K> {
         };
         let (git, spec) = (self.shared.git.clone(), target::git_spec(&self.app)?);
         let creds = super::planning::credentials(&self.shared, &self.app).await?;
-        let checked = tokio::task::spawn_blocking(move || git.signer(&spec, &creds, commit, &keys, what)).await;
+        let checked = self.shared.blocking.wait(move || git.signer(&spec, &creds, commit, &keys, what)).await;
         match checked {
             Ok(Ok(who)) => {
                 tracing::debug!(environment = self.app.id(), commit = %commit, "signed by {who}");
@@ -391,7 +391,7 @@ impl<K: Keeper> Driver<K> {
             if let State::Failed { lasting: true } = health.state {
                 return Ok(HealthFact::Failed(unhealthy(&object.reference, &health)));
             }
-            if closer && let Some(failure) = self.trouble(&object.reference).await? {
+            if closer && let Some(failure) = self.trouble(object).await? {
                 return Ok(HealthFact::Failed(failure));
             }
             waiting.push(format!("{}: {}", object.reference, health.message));
@@ -440,20 +440,31 @@ impl<K: Keeper> Driver<K> {
     }
 
     /// The lasting trouble of a workload's Pods, which its own status tells late or never.
-    async fn trouble(&self, reference: &ObjectRef) -> Result<Option<Failure>, Failure> {
+    async fn trouble(&self, object: &Object) -> Result<Option<Failure>, Failure> {
+        let reference = &object.reference;
         let doing = format!("looking at the Pods of {reference}");
         if !["Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet"].contains(&reference.gvk.kind.as_str()) {
             return Ok(None);
         }
-        let live = self.shared.cluster.get(reference).await.map_err(|error| error.failure(&doing))?;
-        let labels = live["spec"]["selector"]["matchLabels"].as_object().cloned().unwrap_or_default();
-        let selector: Vec<String> = labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect();
-        if selector.is_empty() {
-            return Ok(None);
-        }
         let pods = |version: &str, kind: &str| ObjectRef { gvk: Gvk::new(version, kind), namespace: reference.namespace.clone(), name: String::new() };
-        let selector = selector.join(",");
-        let mut owned = self.shared.cluster.list(&pods("v1", "Pod"), &selector).await.map_err(|error| error.failure(&doing))?;
+        let mut selector = selector(&object.json);
+        let mut owned = Vec::new();
+        if let Some(selector) = &selector {
+            // Pods that all are well, or on their way, need no second question.
+            owned = self.shared.cluster.list(&pods("v1", "Pod"), selector).await.map_err(|error| error.failure(&doing))?;
+            let failed = |pod: &serde_json::Value| matches!(health::assess(pod, Some(jiff::Timestamp::now())).state, State::Failed { .. });
+            if !owned.iter().any(failed) {
+                return Ok(None);
+            }
+        }
+        let live = self.shared.cluster.get(reference).await.map_err(|error| error.failure(&doing))?;
+        if selector.is_none() {
+            // A Job's is the server's own.
+            selector = self::selector(&live);
+            let Some(selector) = &selector else { return Ok(None) };
+            owned = self.shared.cluster.list(&pods("v1", "Pod"), selector).await.map_err(|error| error.failure(&doing))?;
+        }
+        let selector = selector.unwrap_or_default();
         if reference.gvk.kind == "Deployment" {
             let sets = self.shared.cluster.list(&pods("apps/v1", "ReplicaSet"), &selector).await;
             owned.extend(sets.map_err(|error| error.failure(&doing))?);
@@ -534,6 +545,13 @@ impl Compared {
             self.changes.push(format!("{what} {reference}"));
         }
     }
+}
+
+/// The labels of a workload's Pods, as the API server takes them; `None` where the object does not name them.
+fn selector(object: &serde_json::Value) -> Option<String> {
+    let labels = object["spec"]["selector"]["matchLabels"].as_object()?;
+    let each: Vec<String> = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+    (!each.is_empty()).then(|| each.join(","))
 }
 
 /// The first few sentences, and how many more there are.

@@ -2,6 +2,7 @@
 
 mod act;
 pub mod approval;
+mod blocking;
 mod dependencies;
 pub mod dev;
 mod drive;
@@ -28,6 +29,7 @@ mod testing;
 pub mod updates;
 pub mod validate;
 
+use blocking::Blocking;
 pub use drive::{Driver, Keeper, Wake};
 pub use host::SystemHost;
 pub use files::FileKeeper;
@@ -57,6 +59,8 @@ pub struct Shared {
     pub holder: String,
     /// How many steps run at once.
     pub slots: tokio::sync::Semaphore,
+    /// Work that blocks its thread.
+    pub blocking: Blocking,
     /// The server's version and kinds, for `.Capabilities`.
     pub capabilities: target::ServerCapabilities,
     /// What Prometheus sees.

@@ -47,7 +47,7 @@ pub async fn content(shared: &Shared, app: &App, record: &Record, what: &What) -
         What::Revision(revision) => gather::gather(shared, app, &At::Other(revision.clone())).await?,
     };
     let source = gathered.source.clone();
-    let rendered = tokio::task::spawn_blocking(move || {
+    let rendered = shared.blocking.compute(move || {
         let content = target::render_files(&app_too, gathered.files, gathered.layers, upgrade, number, &capabilities)?;
         Ok(Content { source, ..content })
     });

@@ -53,7 +53,7 @@ impl<K: Keeper> Driver<K> {
         let creds = planning::credentials(&self.shared, &self.app).await?;
         let (spec, git) = (target::git_spec(&self.app)?, self.shared.git.clone());
         let (shown, branch) = (short(revision), spec.branch.clone());
-        let moved = tokio::task::spawn_blocking(move || git.revert(&spec, &creds, &commit, &Identity::default(), &why)).await;
+        let moved = self.shared.blocking.wait(move || git.revert(&spec, &creds, &commit, &Identity::default(), &why)).await;
         match moved {
             Ok(Ok(Moved::Committed(made))) => Ok(format!("{shown} was taken back on {branch} by {}", short(&made.to_string()))),
             Ok(Ok(_)) => Ok(format!("{branch} no longer has {shown}")),
@@ -75,7 +75,7 @@ impl<K: Keeper> Driver<K> {
             identity: Identity::default(),
             message: format!("Promote {from} to {to}\n\n{shown} was live, healthy and tested in the Environment {}.\n", self.app.id()),
         };
-        let moved = tokio::task::spawn_blocking(move || git.promote(&spec, &creds, &promotion)).await;
+        let moved = self.shared.blocking.wait(move || git.promote(&spec, &creds, &promotion)).await;
         match moved {
             Ok(Ok(Moved::Already)) => Ok(format!("{to} has {shown} already")),
             Ok(Ok(Moved::FastForward(_))) => Ok(format!("{to} is at {shown} now")),

@@ -183,6 +183,7 @@ pub async fn shared(
         charts: sources.1,
         holder: holder.to_owned(),
         slots: tokio::sync::Semaphore::new(PARALLEL_STEPS),
+        blocking: Default::default(),
         capabilities,
         registries: Default::default(),
         image_status: Default::default(),

@@ -293,6 +293,16 @@ fn stalled(why: &Why) -> Option<Failure> {
     }
 }
 
+/// Whether two statuses say the same in other words: only messages of their conditions differ.
+pub fn differ_in_words_only(one: &EnvironmentStatus, other: &EnvironmentStatus) -> bool {
+    let wordless = |status: &EnvironmentStatus| {
+        let mut status = status.clone();
+        status.conditions.iter_mut().for_each(|condition| condition.message.clear());
+        status
+    };
+    wordless(one) == wordless(other)
+}
+
 /// Whether a decision is worth telling: short reading steps are not, or an idle environment would write its status at each poll.
 pub fn worth_telling(decision: &Decision) -> bool {
     match decision {

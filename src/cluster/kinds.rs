@@ -27,6 +27,11 @@ const REGULAR: &[&str] =
     &["", "apps", "batch", "autoscaling", "policy", "networking.k8s.io", "rbac.authorization.k8s.io", "storage.k8s.io",
       "scheduling.k8s.io", "apiextensions.k8s.io", "admissionregistration.k8s.io", "coordination.k8s.io"];
 
+/// Kinds of windlass itself.
+const OWN: &[(&str, &str)] = &[("Environment", "environments"), ("Receiver", "receivers")];
+/// Their group.
+const GROUP: &str = "windlass.dev";
+
 impl Cluster {
     /// How to address a kind.
     ///
@@ -38,7 +43,13 @@ impl Cluster {
             let plural = irregular.unwrap_or_else(|| format!("{}s", gvk.kind.to_lowercase()));
             return Ok(Kind { plural, namespaced });
         }
-        if let Some(kind) = self.kinds.lock().await.get(gvk) {
+        let own = OWN.iter().find(|(kind, _)| gvk.group == GROUP && gvk.kind == *kind);
+        if let Some((_, plural)) = own {
+            return Ok(Kind { plural: (*plural).to_owned(), namespaced: true });
+        }
+        // Held while asking: whoever needs the same answer waits for it instead of asking, too.
+        let mut kinds = self.kinds.lock().await;
+        if let Some(kind) = kinds.get(gvk) {
             return Ok(kind.clone());
         }
         let path = group_path(gvk);
@@ -54,7 +65,6 @@ impl Cluster {
             Err(error) if error.is_not_found() => return Err(unknown()),
             Err(error) => return Err(error),
         };
-        let mut kinds = self.kinds.lock().await;
         for resource in list["resources"].as_array().into_iter().flatten() {
             let (Some(name), Some(kind)) = (resource["name"].as_str(), resource["kind"].as_str()) else { continue };
             if !name.contains('/') {

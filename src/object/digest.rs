@@ -29,12 +29,29 @@ pub fn of_set(objects: &[Object]) -> String {
 /// fingerprint is the known one carries no drift, and asks nothing of the API server.
 pub fn drift_fingerprint(live: &Value) -> String {
     const BOOKKEEPING: [&str; 4] = ["resourceVersion", "generation", "managedFields", "selfLink"];
+    /// Annotations in which controllers of Kubernetes itself keep notes.
+    const NOTES: [&str; 7] = [
+        "deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation", "pv.kubernetes.io/bind-completed",
+        "pv.kubernetes.io/bound-by-controller", "volume.kubernetes.io/selected-node", "volume.kubernetes.io/storage-provisioner",
+        "volume.beta.kubernetes.io/storage-provisioner",
+    ];
+    let annotations = |all: &Map<String, Value>| -> Map<String, Value> {
+        all.iter().filter(|(key, _)| !NOTES.contains(&key.as_str())).map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
     let Some(fields) = live.as_object() else { return of_value(live) };
     let mut kept = Map::new();
     for (key, value) in fields.iter().filter(|(key, _)| key.as_str() != "status") {
         let value = match (key.as_str(), value) {
             ("metadata", Value::Object(meta)) => {
-                Value::Object(meta.iter().filter(|(k, _)| !BOOKKEEPING.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect())
+                let mut meta: Map<String, Value> =
+                    meta.iter().filter(|(k, _)| !BOOKKEEPING.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
+                if let Some(Value::Object(all)) = meta.remove("annotations") {
+                    let left = annotations(&all);
+                    if !left.is_empty() {
+                        meta.insert("annotations".into(), Value::Object(left));
+                    }
+                }
+                Value::Object(meta)
             }
             _ => value.clone(),
         };
@@ -88,6 +105,11 @@ mod tests {
         after["metadata"]["managedFields"] = json!([{"manager": "x"}]);
         after["status"] = json!({"replicas": 1});
         assert_eq!(drift_fingerprint(&before), drift_fingerprint(&after));
+        after["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": "2"});
+        assert_eq!(drift_fingerprint(&before), drift_fingerprint(&after));
+        after["metadata"]["annotations"]["by"] = "hand".into();
+        assert_ne!(drift_fingerprint(&before), drift_fingerprint(&after));
+        after["metadata"]["annotations"] = json!({});
         after["spec"]["replicas"] = 2.into();
         assert_ne!(drift_fingerprint(&before), drift_fingerprint(&after));
         let mut labelled = before.clone();

@@ -213,7 +213,7 @@ impl Updater {
         let details: BTreeMap<String, Details> = news.iter().map(|wanted| (wanted.spec.image.clone(), wanted.details.clone())).collect();
         let spec = target::git_spec(app).map_err(|failure| (failure.message, false))?;
         let (git, app_too, branch) = (self.shared.git.clone(), app.clone(), source.branch.clone());
-        let written = tokio::task::spawn_blocking(move || {
+        let written = self.shared.blocking.wait(move || {
             let updates = &app_too.spec.image_updates;
             let author = Author {
                 name: &updates.author.name,
