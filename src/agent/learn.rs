@@ -163,7 +163,7 @@ impl<K: Keeper> Driver<K> {
                     changed: found.counts.changed as i64,
                     pruned: found.counts.pruned as i64,
                     digest: digest.clone(),
-                    changes: found.changes,
+                    changes: found.changes.iter().map(|change| self.clean(change)).collect(),
                 });
                 (Ok(found.counts), found.guard)
             }
@@ -194,6 +194,7 @@ impl<K: Keeper> Driver<K> {
             Some(number) => self.released(number).await?,
             None => Arc::default(),
         };
+        named(&desired)?;
         self.images_exist(&desired, &previous).await?;
         for gvk in kinds(&desired) {
             self.watch(&gvk).await?;
@@ -523,6 +524,19 @@ impl<K: Keeper> Driver<K> {
             }
         }
         Ok(found)
+    }
+}
+
+/// Names are parts of paths: one that leads elsewhere is refused before anything is asked, let alone opened (Kubernetes's own rule
+/// for all kinds, `IsValidPathSegmentName`; the rules of each kind are the server's to know).
+fn named(desired: &[Object]) -> Result<(), Failure> {
+    let astray = |name: &str| name == "." || name == ".." || name.contains(['/', '%']);
+    match desired.iter().find(|object| astray(&object.reference.name)) {
+        None => Ok(()),
+        Some(object) => {
+            let text = format!("{}: a name may not be \".\" or \"..\" and may have no \"/\" or \"%\"", object.reference);
+            Err(Failure::new(Class::Config, "Invalid", text))
+        }
     }
 }
 

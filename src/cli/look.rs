@@ -7,6 +7,7 @@ use crate::{
     cluster::Records,
     decide::Record,
     plan::show::{self, Style},
+    secrets::Redactor,
 };
 use clap::{Args, ValueEnum};
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
@@ -71,6 +72,9 @@ pub struct Render {
     /// Leave hooks out
     #[arg(long)]
     no_hooks: bool,
+    /// Print what Secrets hold, and what encrypted files and Secrets gave to other objects
+    #[arg(long)]
+    show_secrets: bool,
 }
 
 /// Comments of forges end at this many bytes (GitHub: 65,536 characters).
@@ -151,10 +155,12 @@ impl Diff {
                 None => content,
             };
             let plan = planning::plan(&found.shared, &found.app, &found.record, &content).await.map_err(|failure| failure.message)?;
+            // Secrets are masked as objects; what sops or a Secret gave to other objects is taken out of the text.
+            let redactor = content.redactor.clone().and(&Redactor::of_json(plan.changes.iter().flat_map(|change| change.before.iter().chain(&change.after))));
             match self.output {
                 Format::Text => {
                     let color = self.color == "always" || (self.color == "auto" && std::io::stdout().is_terminal());
-                    super::write_out(show::text(&plan, Style { color, context: self.unified }).as_bytes())?;
+                    super::write_out(redactor.clean(&show::text(&plan, Style { color, context: self.unified })).as_bytes())?;
                 }
                 Format::Markdown => {
                     let title = match &what {
@@ -162,10 +168,10 @@ impl Diff {
                         What::Revision(revision) => format!("{} at {revision}", found.app.id()),
                         What::Local(folder) => format!("{} from {}", found.app.id(), folder.display()),
                     };
-                    super::write_out(show::markdown(&plan, &title, COMMENT_LIMIT).as_bytes())?;
+                    super::write_out(redactor.clean(&show::markdown(&plan, &title, COMMENT_LIMIT)).as_bytes())?;
                 }
-                Format::Json => environments::print(environments::Output::Json, &show::json(&plan)),
-                Format::Yaml => environments::print(environments::Output::Yaml, &show::json(&plan)),
+                Format::Json => environments::print(environments::Output::Json, &redactor.clean_json(&show::json(&plan))),
+                Format::Yaml => environments::print(environments::Output::Yaml, &redactor.clean_json(&show::json(&plan))),
             }
             if let Some(digest) = waits {
                 eprintln!("this plan waits for approval: windlass approve {} --digest {digest}", found.app.name);
@@ -192,6 +198,10 @@ impl Render {
                 for hook in &content.rendered.hooks {
                     crate::render::push_document(&mut text, &hook.path, &hook.manifest);
                 }
+            }
+            if !self.show_secrets {
+                let objects = crate::object::split_documents(&text).map_err(|error| error.to_string())?;
+                text = content.redactor.and(&Redactor::of_objects(&objects)).clean(&text);
             }
             super::write_out(text.as_bytes())
         })

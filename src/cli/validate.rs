@@ -149,7 +149,7 @@ impl Validate {
         let record = record.map_err(|error| format!("reading the release records: {error}"))?;
         let content = planning::content(&shared, &app, &record, &planning::What::Head).await.map_err(|failure| failure.message)?;
         let report = agent::validate::report(&shared, &content.release(&app), record.deployed().is_none()).await;
-        report.map_err(|error| format!("reading the cluster's schemas: {error}"))
+        report.map(|report| cleaned(report, &content.redactor)).map_err(|error| format!("reading the cluster's schemas: {error}"))
     }
 
     /// The objects, and the schemas of the kinds that they and `--crd` define.
@@ -246,6 +246,25 @@ impl Set {
         let checked = self.objects().map(|object| (object.reference.to_string(), object.source.clone())).collect();
         Report { against, checked, findings }
     }
+}
+
+/// The report without what encrypted files and Secrets gave to the objects: a finding quotes what it stumbled over.
+#[cfg(feature = "agent")]
+fn cleaned(mut report: Report, redactor: &crate::secrets::Redactor) -> Report {
+    for finding in &mut report.findings {
+        finding.message = redactor.clean(&finding.message);
+        finding.object.name = redactor.clean(&finding.object.name);
+        finding.object.gvk.kind = redactor.clean(&finding.object.gvk.kind);
+        for step in &mut finding.steps {
+            if let check::Step::Key(key) = step {
+                *key = redactor.clean(key);
+            }
+        }
+    }
+    for (object, _) in &mut report.checked {
+        *object = redactor.clean(object);
+    }
+    report
 }
 
 /// The text of a template by the path that `# Source:` shows.

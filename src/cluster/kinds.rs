@@ -86,16 +86,23 @@ impl Cluster {
         let mut path = group_path(&reference.gvk);
         if let Some(namespace) = reference.namespace.as_ref().filter(|_| kind.namespaced) {
             path.push_str("/namespaces/");
-            path.push_str(namespace);
+            path.push_str(&segment(namespace));
         }
         path.push('/');
         path.push_str(&kind.plural);
         if !reference.name.is_empty() {
             path.push('/');
-            path.push_str(&reference.name);
+            path.push_str(&segment(&reference.name));
         }
         Ok(path)
     }
+}
+
+/// A name as a part of a path: whatever a chart calls an object can be asked for, and the server says what it thinks of it.
+fn segment(name: &str) -> String {
+    // What RFC 3986 lets stand in a segment.
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@!$&'()*+,;=".contains(&byte);
+    name.bytes().map(|byte| if keep(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 fn group_path(gvk: &Gvk) -> String {

@@ -142,7 +142,7 @@ fn details(change: &Change, whole: bool) -> String {
 }
 
 /// Texts from the cluster and from git stay texts in markdown and its HTML.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -18,6 +18,9 @@ fn bad_input_is_said_and_the_release_stays_unharmed() {
         ("Invalid", "expected string", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad-input-config}\ndata: {message: 7}\n"),
         ("Invalid", "more than 1048576", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad-input-config}\ndata: {message: {{ repeat 1200000 \"x\" }}}\n"),
     ];
+    // A name that is a path to something else.
+    let names = [("Invalid", "may have no \"/\"", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a/status}\n")];
+    let cases = [cases, &names].concat();
     let unharmed = |what: &str| {
         assert_eq!(f.field("configmap/bad-input-config", "{.data.message}"), "hello", "after {what}");
         assert_eq!(f.kubectl(&["get", "deployment", "-o", "name"]).trim(), "deployment.apps/bad-input", "after {what}");
@@ -29,7 +32,7 @@ fn bad_input_is_said_and_the_release_stays_unharmed() {
         });
         unharmed(&format!("{reason} {text}"));
     };
-    for (reason, text, template) in cases {
+    for (reason, text, template) in &cases {
         repo.write("templates/config.yaml", template);
         stalled(reason, text);
     }

@@ -1,6 +1,7 @@
 //! windlass against a real API server with fake nodes: one control plane, one agent, a namespace for each test; the faults have a
 //! control plane and agents of their own. A file for each theme.
 
+mod canary;
 mod charts;
 mod fixture;
 mod faults;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use git2::{AutotagOption, CertificateCheckStatus, Cred, CredentialType, Direction, FetchOptions, Oid};
-use git2::{ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository};
+use git2::{ProxyOptions, RemoteCallbacks, RemoteRedirect, Repository, RepositoryOpenFlags};
 
 use super::credentials::{Credentials, HTTP_KEYS, SSH_KEYS};
 use super::url::{RemoteUrl, Scheme};
@@ -62,6 +62,8 @@ const LISTING: &str = "listing the branches of";
 const FETCHING: &str = "fetching from";
 const PUSHING: &str = "pushing to";
 const MAX_SAID: usize = 500;
+/// Folders that a search for a repository does not leave: nothing is searched for.
+const NO_CEILING: [&std::ffi::OsStr; 0] = [];
 
 impl Link<'_> {
     /// The branches and their commits: one reference advertisement.
@@ -129,6 +131,10 @@ impl Link<'_> {
         let deadline = Instant::now() + self.limits.fetch_timeout;
         let (url, to) = (self.url.shown(), branch.to_owned());
         let done = (|| {
+            // Opened anew: a push walks back to where a shallow history ends, and of all ways to open a repository only this one reads
+            // where that is (libgit2 1.9, `load_grafts` in `git_repository_open_ext`).
+            let flags = RepositoryOpenFlags::BARE | RepositoryOpenFlags::NO_SEARCH;
+            let repo = Repository::open_ext(repo.path(), flags, NO_CEILING)?;
             let mut remote = repo.remote_anonymous(&self.url.connect())?;
             let mut callbacks = self.callbacks(&notes, PUSHING, deadline);
             callbacks.push_update_reference(|_, status| match status {

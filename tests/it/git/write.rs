@@ -45,6 +45,27 @@ fn committed(written: Result<Written, WriteError<String>>) -> (CommitId, u32) {
     }
 }
 
+/// What is fetched is the newest commit alone: its parents are not there when the next one is pushed.
+#[test]
+fn a_commit_is_pushed_onto_a_branch_with_a_past() {
+    let origin = origin();
+    for number in 2..5 {
+        origin.write("chart/notes.txt", &format!("{number}\n"));
+        origin.commit(&format!("change {number}"));
+    }
+    let http = Http::start(origin.root.path(), Front::default());
+    let dir = TempDir::new().unwrap();
+    let (cache, spec) = (cache(dir.path()), spec(&http.url("app")));
+    let (id, _) = committed(commit(&cache, &spec, &nobody(), None, "v2"));
+    assert_eq!(cache.head(&spec, &nobody()).unwrap(), id);
+    assert_eq!(git(&origin.bare(), &["log", "--format=%s", "main"]), "Move to v2\nchange 4\nchange 3\nchange 2\nfirst");
+    git(&origin.work(), &["pull", "-q", "--rebase", "origin", "main"]);
+    origin.write("chart/notes.txt", "by others\n");
+    origin.commit("change 5");
+    committed(commit(&cache, &spec, &nobody(), None, "v3"));
+    assert!(git(&origin.bare(), &["log", "--format=%s", "main"]).starts_with("Move to v3\nchange 5\nMove to v2"));
+}
+
 #[test]
 fn a_commit_goes_over_http_and_changes_the_value_alone() {
     let origin = origin();

@@ -22,14 +22,25 @@ pub struct GitServer {
 impl GitServer {
     /// Serves the bare repositories below a folder, for reading, on a free port of an address of this machine.
     pub fn start(root: &Path, ip: IpAddr) -> Result<Self> {
+        Self::begin(root, ip, None)
+    }
+
+    /// The same, for those who know user and password.
+    pub fn locked(root: &Path, ip: IpAddr, user: &str, password: &str) -> Result<Self> {
+        use base64::Engine as _;
+        let login = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        Self::begin(root, ip, Some(format!("Basic {login}")))
+    }
+
+    fn begin(root: &Path, ip: IpAddr, login: Option<String>) -> Result<Self> {
         let listener = TcpListener::bind((ip, 0)).with_context(|| format!("listening on {ip} for git"))?;
         let address = listener.local_addr()?;
         let root = root.to_owned();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let root = root.clone();
+                let (root, login) = (root.clone(), login.clone());
                 std::thread::spawn(move || {
-                    if let Err(error) = serve(stream, &root) {
+                    if let Err(error) = serve(stream, &root, login.as_deref()) {
                         eprintln!("git server: {error:#}");
                     }
                 });
@@ -45,7 +56,7 @@ impl GitServer {
 }
 
 /// One request of one connection.
-fn serve(stream: TcpStream, root: &Path) -> Result<()> {
+fn serve(stream: TcpStream, root: &Path, login: Option<&str>) -> Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut out = stream.try_clone()?;
     let mut stream = BufReader::new(stream);
@@ -61,6 +72,10 @@ fn serve(stream: TcpStream, root: &Path) -> Result<()> {
     }
     let chunked = header("transfer-encoding") == "chunked";
     let body = body(&mut stream, chunked, header("content-length"))?;
+    if login.is_some_and(|login| login != header("authorization")) {
+        let refusal = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"git\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        return Ok(out.write_all(refusal.as_bytes())?);
+    }
     let mut command = Command::new("git");
     command.arg("http-backend").env("GIT_PROJECT_ROOT", PathBuf::from(root)).env("GIT_HTTP_EXPORT_ALL", "1");
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("PATH_INFO", path).env("QUERY_STRING", query);
