@@ -57,15 +57,6 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Keeps the kernel from giving this process pages of 2 MiB: a program that runs for months would hold whole ones for a few bytes
-/// each. Programs that end soon are faster with them.
-#[cfg(feature = "agent")]
-pub fn stay_small() {
-    // Where the kernel knows no such pages there is nothing to keep it from.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
-}
-
 /// Sets what one render may hold, in bytes, for the whole process.
 pub fn set_render_memory(bytes: u64) {
     CEILING.store(bytes, Ordering::Relaxed);

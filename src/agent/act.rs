@@ -434,6 +434,8 @@ impl<K: Keeper> Driver<K> {
         self.measure(op, opened, true);
         self.entered(Phase::Deployed);
         self.facts.failing = self.facts.failing && self.work.tests.as_ref().is_some_and(|tests| tests.release == number as i64);
+        // An environment that is as it should be needs nothing of what was rendered; a plan renders anew.
+        self.work.content = None;
         // What somebody changed while the attempt ran is drift now; objects known to be clean cost no request.
         self.facts.drift = None;
         self.facts.plan = None;

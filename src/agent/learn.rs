@@ -156,6 +156,10 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn plan(&mut self, digest: String) {
+        if self.work.content.is_none() {
+            self.facts.target = None;
+            return;
+        }
         let (result, guard) = match self.compare().await.map_err(|failure| self.cleaned(failure)) {
             Ok(found) => {
                 self.work.plan = Some(PlanStatus {

@@ -57,7 +57,6 @@ impl Agent {
         super::connection::log(&self.log_format, &self.log_level);
         crate::memory::set_render_memory(self.render_memory);
         crate::memory::set_render_time(self.render_timeout);
-        crate::memory::stay_small();
         super::connection::block_on(async move {
             let cluster = self.connection.connect().await?;
             let holder = self.identity.clone().unwrap_or_else(identity);
