@@ -57,7 +57,7 @@ fn patterns_of_files_end_at_the_bound() {
     let braces = |depth: usize| Glob::compile(&format!("{}a{}", "{".repeat(depth), "}".repeat(depth)));
     assert!(braces(60).is_some_and(|glob| glob.matches("a")));
     assert!(braces(65).is_none(), "deeper than 64 levels");
-    // Each star tries every rest of the name: without a bound on steps, this is 100 to the power of 20.
+    // Were each star to try every rest of the name, this would be 100 to the power of 20.
     let glob = Glob::compile(&format!("{}b", "*a".repeat(20))).unwrap();
     assert!(!glob.matches(&"a".repeat(100)));
 }
