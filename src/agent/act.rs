@@ -24,6 +24,7 @@ impl<K: Keeper> Driver<K> {
                 Err(error) if error.class() != Class::Transient => return self.refused(number, &error).await,
                 result => {
                     self.facts.refused = None;
+                    self.facts.owned |= result.is_ok();
                     result
                 }
             },
@@ -533,6 +534,7 @@ impl<K: Keeper> Driver<K> {
 
     async fn remember(&mut self, memory: Memory) -> Result<(), ApiError> {
         self.records.remember(&memory).await?;
+        self.facts.owned = true;
         if self.record.as_ref().is_some_and(|record| record.memory.reverted != memory.reverted) {
             // The branch has moved by our own hand.
             self.facts.head = None;

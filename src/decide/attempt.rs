@@ -27,6 +27,16 @@ pub(super) fn finish(view: &View, entry: &Entry) -> Decision {
     }
 }
 
+/// An attempt of ours that another release came after: helm's own, or one that a former leader still had under way when it lost
+/// its lease. No fence keeps a new name from being created; so whoever sees two open closes the older one, which nobody works on
+/// any more, and goes on from the newer. (What helm left pending behind newer releases of its own stands in nobody's way.)
+pub(super) fn overtaken(record: &Record) -> Option<Step> {
+    let (last, older) = record.entries.split_last()?;
+    let entry = older.iter().find(|entry| entry.phase == Phase::Open && entry.mark.is_some())?;
+    let message = format!("release {} was still under way when release {} began", entry.number, last.number);
+    Some(Step::Fail { number: entry.number, failure: Failure::new(Class::Transient, "Overtaken", message) })
+}
+
 /// A `pending-*` record without our mark is helm's. Its age tells whether helm still works on it: helm gives up after its own
 /// timeout, so twice ours is taken as the end of its patience.
 fn foreign(view: &View, entry: &Entry) -> Decision {

@@ -197,6 +197,11 @@ pub(super) fn open(view: &View, record: &Record, op: Op, revision: String, diges
             return wait(Why::Failed(failure), Some(until));
         }
     }
+    // Whoever led before may have a write of the memory under way, and what it forgets or adds is not known here: it is refused
+    // once this leader wrote there. Where nothing was ever released or remembered there is nothing to be overtaken by.
+    if !view.facts.owned && !(record.entries.is_empty() && record.memory == Memory::default()) {
+        return Decision::Do(Step::Remember(Memory { claimed: view.now, ..record.memory.clone() }));
+    }
     // An uninstall works on the newest record, as helm's does; everything else writes a new one.
     let number = match (op, record.last()) {
         (Op::Uninstall { .. }, Some(last)) => last.number,

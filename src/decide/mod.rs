@@ -17,6 +17,9 @@ pub use types::*;
 /// The next step, or what is waited for.
 pub fn decide(view: &View) -> Decision {
     let Some(record) = view.record else { return Decision::Do(Step::Load) };
+    if let Some(step) = attempt::overtaken(record) {
+        return Decision::Do(step);
+    }
     match record.entries.last() {
         Some(entry) if entry.phase == Phase::Open => attempt::finish(view, entry),
         _ => goal::pursue(view, record),

@@ -272,6 +272,13 @@ pub struct Memory {
     /// The bad commit last taken back on the branch, by `rollback.git: Revert`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reverted: Option<Reverted>,
+    /// When the present leader made the memory its own, if it had to: see [`Facts::owned`].
+    #[serde(skip_serializing_if = "is_zero")]
+    pub claimed: Millis,
+}
+
+fn is_zero(time: &Millis) -> bool {
+    *time == 0
 }
 
 /// A bad commit that was taken back on the branch.
@@ -383,6 +390,8 @@ pub struct Facts {
     pub promotion: Option<PushFact>,
     /// How taking a bad commit back on the branch went.
     pub reverted: Option<PushFact>,
+    /// Whether this leader wrote the memory since it leads: what an earlier one may still have under way is refused from then on.
+    pub owned: bool,
 }
 
 /// How it went to bring a commit to another branch, or to take it back.

@@ -4,6 +4,7 @@
 mod architecture;
 mod bounds;
 mod charts;
+mod decide;
 #[cfg(feature = "agent")]
 mod charts_remote;
 mod differential;

@@ -14,7 +14,8 @@ const LEASE: Millis = 15_000;
 pub struct Agent {
     pub id: u32,
     pub record: Option<Record>,
-    versions: BTreeMap<u64, u64>,
+    pub versions: BTreeMap<u64, u64>,
+    memory_version: u64,
     pub facts: Facts,
     pub leading: bool,
     pub stopped_until: Millis,
@@ -31,6 +32,7 @@ impl Agent {
             id,
             record: None,
             versions: BTreeMap::new(),
+            memory_version: 0,
             facts: Facts::default(),
             leading: false,
             stopped_until: 0,
@@ -197,6 +199,7 @@ impl Agent {
             Step::Load => {
                 self.versions = world.records.iter().map(|(number, stored)| (*number, stored.version)).collect();
                 let entries = world.records.values().map(|stored| stored.entry.clone()).collect();
+                self.memory_version = world.memory_version;
                 self.record = Some(Record { entries, memory: world.memory.clone() });
             }
             Step::Fetch { token } => {
@@ -422,8 +425,24 @@ impl Agent {
             world.records.insert(number, Stored { entry: Entry { number, ..made }, version, content });
             Ok(version)
         })?;
+        self.facts.owned = true;
         self.entered(entry, version);
         Ok(())
+    }
+
+    /// Whether the record that this would open is as the agent knew it: the name free, the record to uninstall unwritten.
+    pub fn may_open(&self, number: u64, op: Op, world: &World) -> bool {
+        match op {
+            Op::Uninstall { .. } => world.records.get(&number).map(|stored| stored.version) == self.versions.get(&number).copied(),
+            _ => !world.records.contains_key(&number),
+        }
+    }
+
+    /// Whether it knows the newest record there is.
+    pub fn is_current(&self, world: &World) -> bool {
+        let newest = world.records.last_key_value().map(|(number, stored)| (*number, Some(stored.version)));
+        let known = self.record.as_ref().map(|record| record.last().map(|last| (last.number, self.versions.get(&last.number).copied())));
+        known == Some(newest)
     }
 
     fn entered(&mut self, entry: Entry, version: u64) {
@@ -533,12 +552,17 @@ impl Agent {
     }
 
     fn remember(&mut self, memory: Memory, world: &mut World) -> Result<(), Halt> {
-        let stored = memory.clone();
-        world.request(|world| {
-            world.stamp();
+        let (stored, known) = (memory.clone(), self.memory_version);
+        let fenced = world.plant != Some(Plant::NoFencing);
+        self.memory_version = world.request(|world| {
+            if fenced && world.memory_version != known {
+                return Err(Halt::Conflict);
+            }
+            world.memory_version = world.stamp();
             world.memory = stored;
-            Ok(())
+            Ok(world.memory_version)
         })?;
+        self.facts.owned = true;
         if let Some(record) = &mut self.record {
             if record.memory.reverted != memory.reverted {
                 self.facts.head = None;

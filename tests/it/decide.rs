@@ -1,0 +1,93 @@
+//! Single decisions: what the simulation found wrong once, each by its own name.
+
+use windlass::decide::*;
+
+const NOW: Millis = 1_700_000_000_000;
+const HOLDER: &str = "second";
+
+fn entry(number: u64, phase: Phase, op: Op, holder: &str) -> Entry {
+    let mark = Mark {
+        op,
+        revision: "r1".into(),
+        digest: "d1".into(),
+        stage: Stage::Apply,
+        waves: Waves::default(),
+        since: NOW,
+        opened: NOW,
+        tries: 0,
+        not_before: 0,
+        failure: None,
+        good: phase == Phase::Deployed,
+        holder: holder.into(),
+        approved: None,
+    };
+    Entry { number, phase, mark: Some(mark), modified: NOW }
+}
+
+/// The decision of an agent that knows this record, and of the branch and the plan all that it takes to open an upgrade to `r2`.
+fn decided(policy: Policy, record: &Record, owned: bool) -> Decision {
+    let policy = Policy { holder: HOLDER.into(), ..policy };
+    let facts = Facts {
+        head: Some(Head { commit: Ok("r2".into()), next: NOW + 60_000, token: None }),
+        target: Some(Target { revision: "r2".into(), digest: Ok("d2".into()), next: NOW + 60_000 }),
+        plan: Some(PlanFact {
+            digest: "d2".into(),
+            base: record.deployed().map(|entry| entry.number),
+            result: Ok(Counts::default()),
+            guard: Vec::new(),
+            next: NOW + 60_000,
+        }),
+        owned,
+        ..Facts::default()
+    };
+    decide(&View { now: NOW, policy: &policy, record: Some(record), facts: &facts, window: Window::Open })
+}
+
+#[test]
+fn an_attempt_that_another_came_after_is_closed_before_anything_else() {
+    // The former leader's upgrade was under way when it lost its lease; the new one has begun to uninstall the release before it.
+    let entries = vec![
+        entry(18, Phase::Open, Op::Uninstall { cleanup: false }, HOLDER),
+        entry(19, Phase::Open, Op::Upgrade, "first"),
+    ];
+    let record = Record { entries, memory: Memory::default() };
+    for policy in [Policy::default(), Policy { deleting: true, ..Policy::default() }, Policy { suspended: true, ..Policy::default() }] {
+        let decision = decided(policy, &record, true);
+        let Decision::Do(Step::Fail { number: 18, failure }) = decision else { panic!("{decision:?}") };
+        assert_eq!(failure.reason, "Overtaken");
+        assert!(!failure.condemns(), "nobody is to blame");
+    }
+}
+
+#[test]
+fn an_attempt_that_helm_came_after_is_closed_too() {
+    let helm = Entry { mark: None, ..entry(6, Phase::Deployed, Op::Upgrade, "") };
+    let record = Record { entries: vec![entry(5, Phase::Open, Op::Upgrade, HOLDER), helm], memory: Memory::default() };
+    let decision = decided(Policy::default(), &record, true);
+    assert!(matches!(decision, Decision::Do(Step::Fail { number: 5, .. })), "{decision:?}");
+}
+
+#[test]
+fn what_helm_left_pending_behind_its_own_releases_stays() {
+    let helm = |number, phase| Entry { mark: None, ..entry(number, phase, Op::Upgrade, "") };
+    let record = Record { entries: vec![helm(5, Phase::Open), helm(6, Phase::Deployed)], memory: Memory::default() };
+    let decision = decided(Policy::default(), &record, true);
+    assert!(matches!(decision, Decision::Do(Step::Open { number: 7, .. })), "{decision:?}");
+}
+
+#[test]
+fn a_new_leader_writes_the_memory_before_it_opens_anything() {
+    let record = Record { entries: vec![entry(1, Phase::Deployed, Op::Install, "first")], memory: Memory { setbacks: 3, ..Memory::default() } };
+    let decision = decided(Policy::default(), &record, false);
+    // A write without a change is none to the API server: the time makes it one.
+    let wanted = Memory { claimed: NOW, ..record.memory.clone() };
+    assert_eq!(decision, Decision::Do(Step::Remember(wanted)));
+    let decision = decided(Policy::default(), &record, true);
+    assert!(matches!(decision, Decision::Do(Step::Open { number: 2, .. })), "{decision:?}");
+}
+
+#[test]
+fn a_first_release_has_no_memory_to_be_claimed() {
+    let decision = decided(Policy::default(), &Record::default(), false);
+    assert!(matches!(decision, Decision::Do(Step::Open { number: 1, .. })), "{decision:?}");
+}
