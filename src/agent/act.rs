@@ -45,8 +45,7 @@ impl<K: Keeper> Driver<K> {
         if let Err(error) = result {
             // What was decided no longer fits what is there, or nothing could be written: read the record anew.
             tracing::warn!(environment = self.app.id(), reason = error.reason, "writing the release record: {error}");
-            self.record = None;
-            self.work.held = None;
+            self.doubt_records();
             // The record may have moved all the same, to another wave: what was seen of the one before says nothing of that.
             self.facts.health = None;
             tokio::time::sleep(Duration::from_millis(if error.is_conflict() { 50 } else { 1000 })).await;
@@ -63,8 +62,7 @@ impl<K: Keeper> Driver<K> {
         tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
         self.events.warn(&failure.reason, &failure.message).await;
         self.facts.refused = Some((failure, now() + self.policy.interval.clamp(5_000, 60_000)));
-        self.record = None;
-        self.work.held = None;
+        self.doubt_records();
     }
 
     /// The record of that number, whole.
@@ -167,7 +165,7 @@ impl<K: Keeper> Driver<K> {
         Ok(())
     }
 
-    /// Goes on with an attempt that another agent began.
+    /// Goes on with an attempt that another agent began, or makes sure that one is as it was read.
     async fn claim(&mut self, number: u64) -> Result<(), ApiError> {
         let records = self.records.clone();
         let holder = self.shared.holder.clone();
@@ -175,8 +173,13 @@ impl<K: Keeper> Driver<K> {
         let Some(mark) = held.mark.clone() else { return Err(ApiError::unreachable("the record lost its mark".into())) };
         let before = mark.holder.clone();
         records.mark(held, Mark { holder, ..mark }).await?;
-        self.entered(Phase::Open);
-        tracing::info!(environment = self.app.id(), release = number, before, reason = "Claimed", "going on with release {number}, which {before} began");
+        let mark = held.mark.clone();
+        if let Some(entry) = self.record.as_ref().and_then(|record| record.entry(number)).cloned() {
+            self.enter(Entry { mark, ..entry });
+        }
+        if before != self.shared.holder {
+            tracing::info!(environment = self.app.id(), release = number, before, reason = "Claimed", "going on with release {number}, which {before} began");
+        }
         Ok(())
     }
 

@@ -33,12 +33,25 @@ pub enum Wake {
     Told,
     /// A release record changed.
     Record(Seen),
+    /// The status as the API server has it.
+    Status(Box<Shown>),
+}
+
+/// A status as the API server has it.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The Environment's resource version with it.
+    pub version: String,
+    /// The status.
+    pub status: EnvironmentStatus,
+    /// The field managers that hold parts of it, but for this agent's.
+    pub others: Vec<String>,
 }
 
 /// Where an Environment lives: an object of the API server, or a file.
 pub trait Keeper: Send + Sync {
-    /// Shows the status.
-    fn publish(&self, app: &App, status: &EnvironmentStatus) -> impl Future<Output = Result<(), String>> + Send;
+    /// Shows the status; the Environment's resource version with it, where it has one.
+    fn publish(&self, app: &App, status: &EnvironmentStatus) -> impl Future<Output = Result<String, String>> + Send;
     /// Lets the Environment go: its release is no longer minded.
     fn release(&self, app: &App) -> impl Future<Output = Result<(), String>> + Send;
     /// Whether it holds back the Environment's deletion until the release is gone.
@@ -60,6 +73,7 @@ pub struct Driver<K> {
     published: EnvironmentStatus,
     /// When it was published by this agent.
     published_at: Option<Instant>,
+    showing: super::showing::Showing,
 }
 
 /// What the steps know beyond what decisions read; a crash may lose all of it.
@@ -110,6 +124,8 @@ pub struct Work {
     pub told: String,
     /// The status could not be written.
     pub untold: bool,
+    /// The records as they were last read.
+    pub loaded: Option<Vec<decide::Entry>>,
     /// The attempt and stage that this agent began: nothing of it ran before.
     pub began: Option<(u64, decide::Stage)>,
 }
@@ -150,7 +166,7 @@ impl<K: Keeper> Driver<K> {
         let policy = policy(&app, &shared.holder);
         let (tested, failing) = super::testing::last(&status);
         let facts = Facts { tested, failing, ..Facts::default() };
-        Driver { shared, policy, app, keeper, inbox, records, record: None, facts, work, events, published: status, published_at: None }
+        Driver { shared, policy, app, keeper, inbox, records, record: None, facts, work, events, published: status, published_at: None, showing: Default::default() }
     }
 
     /// The status as it was last told.
@@ -238,6 +254,10 @@ impl<K: Keeper> Driver<K> {
         if self.work.untold {
             pause = Some(pause.map_or(TELL_AGAIN, |pause| pause.min(TELL_AGAIN)));
         }
+        if let Some(due) = self.showing.due() {
+            let due = Duration::from_millis((due - now()).max(0) as u64);
+            pause = Some(pause.map_or(due, |pause| pause.min(due)));
+        }
         let sleep = async {
             match pause {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -279,6 +299,13 @@ impl<K: Keeper> Driver<K> {
                 self.app = *app;
             }
             Wake::Told => {}
+            // What could not be written will be, whatever stands there.
+            Wake::Status(_) if self.work.untold => {}
+            Wake::Status(shown) => {
+                if self.showing.is_foreign(&shown, &self.published, now()) {
+                    tracing::warn!(environment = self.app.id(), by = shown.others.join(", "), reason = "StatusOverwritten", "somebody else wrote the status; it is put right");
+                }
+            }
             Wake::Source => self.facts.head = None,
             Wake::Pushed => {
                 self.work.told_of_pushes = Told::Yes { pending: true };
@@ -287,8 +314,7 @@ impl<K: Keeper> Driver<K> {
             Wake::Record(seen) => {
                 // Our own writes come back to us: only what somebody else wrote is news.
                 if self.record.is_some() && !self.records.knows(seen.number, seen.version.as_deref()) {
-                    self.record = None;
-                    self.work.held = None;
+                    self.doubt_records();
                     self.facts.drift = None;
                 }
             }
@@ -322,7 +348,7 @@ impl<K: Keeper> Driver<K> {
         let mut new = status::derive(&self.app, self.record.as_ref(), &self.facts, &seen, decision, &time);
         status::keep_times(&mut new, &self.published);
         self.gauge(&new);
-        if new == self.published {
+        if new == self.published && !self.showing.put_right(now()) {
             self.work.untold = false;
             return;
         }
@@ -341,10 +367,11 @@ impl<K: Keeper> Driver<K> {
             tracing::info!(environment = self.app.id(), revision, release, reason = ready.reason, ready = ready.status, "{}", ready.message);
         }
         match self.keeper.publish(&self.app, &new).await {
-            Ok(()) => {
+            Ok(version) => {
                 self.published = new;
                 self.published_at = Some(Instant::now());
                 self.work.untold = false;
+                self.showing.wrote(version);
             }
             Err(error) => {
                 tracing::warn!(environment = self.app.id(), error, "cannot write the status, trying again soon");
@@ -376,7 +403,7 @@ impl<K: Keeper> Driver<K> {
             match self.records.load().await {
                 Ok(record) if record.last().is_none_or(|entry| entry.phase == decide::Phase::Uninstalled) => {}
                 Ok(record) => {
-                    self.record = Some(record);
+                    self.loaded(record);
                     return false;
                 }
                 Err(error) => {
@@ -412,8 +439,26 @@ impl<K: Keeper> Driver<K> {
         Failure { message: self.clean(&failure.message), ..failure }
     }
 
+    /// Something else is in the records than was thought: they are read anew, and what was read before proves nothing.
+    pub(super) fn doubt_records(&mut self) {
+        self.record = None;
+        self.work.held = None;
+        self.work.loaded = None;
+    }
+
+    /// The records were read: what was read may be old until something was written by its word.
+    pub(super) fn loaded(&mut self, record: Record) {
+        self.facts.sure = self.work.loaded.as_ref() == Some(&record.entries);
+        self.work.loaded = Some(record.entries.clone());
+        self.record = Some(record);
+        self.facts.owned = false;
+        self.facts.confirmed = None;
+    }
+
     /// The record of a number was written: its entry changes with it.
     pub(super) fn enter(&mut self, entry: decide::Entry) {
+        self.facts.confirmed = Some(entry.number);
+        self.facts.sure = true;
         let Some(record) = &mut self.record else { return };
         match record.entries.iter_mut().find(|old| old.number == entry.number) {
             Some(old) => *old = entry,

@@ -1,7 +1,7 @@
 //! Environments that are files of a folder: followed by the file system's own notifications. Their status goes to the log and
 //! the metrics; a file that goes lets its release stand.
 
-use super::{Keeper, Registry, Shared};
+use super::{Keeper, Registry, Shared, drive::Shown};
 use crate::{
     app::{self, App, EnvironmentStatus},
     cluster::ApiError,
@@ -24,8 +24,8 @@ const READ_AGAIN: Duration = Duration::from_secs(60);
 pub struct FileKeeper;
 
 impl Keeper for FileKeeper {
-    async fn publish(&self, _: &App, _: &EnvironmentStatus) -> Result<(), String> {
-        Ok(())
+    async fn publish(&self, _: &App, _: &EnvironmentStatus) -> Result<String, String> {
+        Ok(String::new())
     }
 
     async fn release(&self, _: &App) -> Result<(), String> {
@@ -86,7 +86,7 @@ async fn read(shared: &Arc<Shared>, folder: &Path, registry: &Registry, known: &
                     tracing::warn!(environment = id, reason = "InvalidSpec", "{} means the same Environment as {}: it is passed over", path.display(), other.display());
                     continue;
                 }
-                registry.meet(shared, app, FileKeeper, EnvironmentStatus::default()).await;
+                registry.meet(shared, app, FileKeeper, Shown::default()).await;
                 id
             }
             Err(error) => {

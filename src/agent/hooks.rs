@@ -239,7 +239,7 @@ async fn complete(shared: &Shared, object: &Object, limit: Duration) -> Result<(
     if !reference.gvk.is("batch", "Job") && !reference.gvk.is("", "Pod") {
         return Ok(());
     }
-    match tokio::time::timeout(limit, watch_end(shared, reference)).await {
+    match tokio::time::timeout(limit, watch_end(shared, object)).await {
         Ok(result) => result,
         Err(_) => {
             let state = shared.cluster.get(reference).await.map(|live| health::assess(&live, None).message).unwrap_or_default();
@@ -249,7 +249,11 @@ async fn complete(shared: &Shared, object: &Object, limit: Duration) -> Result<(
     }
 }
 
-async fn watch_end(shared: &Shared, reference: &ObjectRef) -> Result<(), Failure> {
+async fn watch_end(shared: &Shared, object: &Object) -> Result<(), Failure> {
+    let reference = &object.reference;
+    // A list may come from a server that lags: one of the same name that an earlier run made says nothing about this one.
+    let run = object::annotation(&object.json, RUN);
+    let of_this_run = |live: &DynamicObject| run.is_none() || live.metadata.annotations.as_ref().and_then(|all| all.get(RUN)).map(String::as_str) == run;
     let kind = shared.cluster.kind(&reference.gvk).await.map_err(|error| error.failure(&format!("waiting for {reference}")))?;
     let Gvk { group, version, kind: name } = reference.gvk.clone();
     let resource = ApiResource { group, version, api_version: reference.gvk.api_version(), kind: name, plural: kind.plural };
@@ -259,8 +263,8 @@ async fn watch_end(shared: &Shared, reference: &ObjectRef) -> Result<(), Failure
     let mut events = watcher::watcher(api, config).boxed();
     while let Some(event) = events.next().await {
         let object = match event {
-            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => object,
-            Ok(watcher::Event::Delete(_)) => {
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) if of_this_run(&object) => object,
+            Ok(watcher::Event::Delete(object)) if of_this_run(&object) => {
                 return Err(Failure::new(Class::Unhealthy, "HookDeleted", format!("{reference} was deleted by somebody while it ran")));
             }
             Ok(_) => continue,

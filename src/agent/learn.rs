@@ -33,7 +33,7 @@ impl<K: Keeper> Driver<K> {
 
     async fn load(&mut self) {
         match self.records.load().await {
-            Ok(record) => self.record = Some(record),
+            Ok(record) => self.loaded(record),
             Err(error) => {
                 let failure = error.failure("reading the release records");
                 tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);

@@ -21,6 +21,7 @@ mod promotion;
 pub mod publish;
 mod registry;
 mod run;
+mod showing;
 mod stages;
 mod subcharts;
 pub mod status;

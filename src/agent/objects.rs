@@ -1,15 +1,19 @@
 //! Environments that are objects of the API server: followed by a watch, their status written to the status subresource.
 
-use super::{Keeper, Registry, Shared};
+use super::{Keeper, Registry, Shared, drive::Shown};
 use crate::{
     app::{App, Environment, EnvironmentStatus, FINALIZER, SpecError},
-    cluster::{ApiError, Cluster},
+    cluster::{ApiError, Cluster, MANAGER, MAX_LAG, is_older},
     object::{Gvk, ObjectRef},
 };
 use futures::StreamExt as _;
 use kube::{Api, ResourceExt as _, runtime::watcher};
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Watches Environments; starts, wakes and forgets their drivers.
 pub async fn follow(shared: Arc<Shared>, namespace: Option<String>, registry: Registry) {
@@ -20,21 +24,31 @@ pub async fn follow(shared: Arc<Shared>, namespace: Option<String>, registry: Re
     };
     let mut events = watcher::watcher(api, watcher::Config::default()).boxed();
     let mut listed = Vec::new();
+    let mut newest = Newest::default();
     let mut pause = Duration::from_millis(200);
     while let Some(event) = events.next().await {
         match event {
             Ok(watcher::Event::Init) => listed.clear(),
             Ok(watcher::Event::InitApply(env)) => {
                 listed.push(id(&env));
-                meet(&shared, &registry, namespace.as_deref(), env).await;
+                if newest.is_news(&env) {
+                    meet(&shared, &registry, namespace.as_deref(), env).await;
+                }
             }
             Ok(watcher::Event::InitDone) => {
                 pause = Duration::from_millis(200);
                 // Those that went while the watch was broken.
                 registry.ids().iter().filter(|id| !listed.contains(id)).for_each(|id| registry.forget(id));
             }
-            Ok(watcher::Event::Apply(env)) => meet(&shared, &registry, namespace.as_deref(), env).await,
-            Ok(watcher::Event::Delete(env)) => registry.forget(&id(&env)),
+            Ok(watcher::Event::Apply(env)) => {
+                if newest.is_news(&env) {
+                    meet(&shared, &registry, namespace.as_deref(), env).await;
+                }
+            }
+            Ok(watcher::Event::Delete(env)) => {
+                newest.0.remove(&id(&env));
+                registry.forget(&id(&env));
+            }
             Err(error) => {
                 tracing::warn!(reason = "WatchFailed", "watching Environments: {error}");
                 tokio::time::sleep(pause).await;
@@ -44,8 +58,30 @@ pub async fn follow(shared: Arc<Shared>, namespace: Option<String>, registry: Re
     }
 }
 
+/// Of each Environment the newest version that was met, and when: a list from a server that lags shows old ones, whose requests
+/// were acted upon long ago.
+#[derive(Default)]
+struct Newest(HashMap<String, (String, Instant)>);
+
+impl Newest {
+    fn is_news(&mut self, env: &Environment) -> bool {
+        let version = env.resource_version().unwrap_or_default();
+        let old = self.0.get(&id(env)).is_some_and(|(known, since)| since.elapsed() < MAX_LAG && is_older(&version, known));
+        if !old {
+            self.0.insert(id(env), (version, Instant::now()));
+        }
+        !old
+    }
+}
+
 fn id(env: &Environment) -> String {
     format!("{}/{}", env.namespace().unwrap_or_default(), env.name_any())
+}
+
+/// Who else wrote a part of the status.
+fn others(env: &Environment) -> Vec<String> {
+    let managers = env.metadata.managed_fields.iter().flatten().filter(|entry| entry.subresource.as_deref() == Some("status"));
+    managers.filter_map(|entry| entry.manager.clone()).filter(|manager| manager != MANAGER).collect()
 }
 
 async fn meet(shared: &Arc<Shared>, registry: &Registry, only: Option<&str>, env: Environment) {
@@ -59,7 +95,10 @@ async fn meet(shared: &Arc<Shared>, registry: &Registry, only: Option<&str>, env
         _ => Ok(app),
     });
     match app {
-        Ok(app) => registry.meet(shared, app, keeper, env.status.unwrap_or_default()).await,
+        Ok(app) => {
+            let shown = Shown { version: env.resource_version().unwrap_or_default(), others: others(&env), status: env.status.unwrap_or_default() };
+            registry.meet(shared, app, keeper, shown).await;
+        }
         Err(error) => invalid(&keeper, &env, &error).await,
     }
 }
@@ -109,11 +148,11 @@ impl ObjectKeeper {
 }
 
 impl Keeper for ObjectKeeper {
-    async fn publish(&self, app: &App, status: &EnvironmentStatus) -> Result<(), String> {
+    async fn publish(&self, app: &App, status: &EnvironmentStatus) -> Result<String, String> {
         let patch = json!({ "status": complete(status) });
         match self.cluster.merge(&reference(&app.namespace, &app.name), "status", &patch).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_not_found() => Ok(()),
+            Ok(written) => Ok(written["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()),
+            Err(error) if error.is_not_found() => Ok(String::new()),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -157,13 +196,32 @@ impl Keeper for ObjectKeeper {
     }
 }
 
+/// The fields of a status that may be missing.
+const FIELDS: [&str; 11] =
+    ["observedGeneration", "revision", "source", "attemptedRevision", "lastGoodRevision", "release", "plan", "approval", "tests", "images", "lint"];
+
 /// Fields that a merge patch must take away are named as null.
 fn complete(status: &EnvironmentStatus) -> serde_json::Value {
     let mut json = serde_json::to_value(status).expect("a status serialises");
-    for key in ["revision", "source", "attemptedRevision", "lastGoodRevision", "release", "plan", "approval", "tests", "images"] {
+    for key in FIELDS {
         if json.get(key).is_none() {
             json[key] = serde_json::Value::Null;
         }
     }
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_of_a_status_that_is_empty_is_taken_away() {
+        let schema = serde_json::to_value(schemars::schema_for!(EnvironmentStatus)).unwrap();
+        let mut named: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).filter(|key| *key != "conditions").collect();
+        let mut known = FIELDS;
+        named.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(named, known);
+    }
 }

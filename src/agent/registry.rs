@@ -1,8 +1,8 @@
 //! The drivers of one term: one for each Environment, started, woken and forgotten here.
 
-use super::{Driver, Keeper, Shared, Wake};
+use super::{Driver, Keeper, Shared, Wake, drive::Shown};
 use crate::{
-    app::{App, EnvironmentStatus},
+    app::App,
     cluster::{self, Seen},
     object::ObjectRef,
 };
@@ -74,7 +74,7 @@ impl Registry {
     }
 
     /// An Environment as it is now: its driver is told, or started.
-    pub async fn meet<K: Keeper + 'static>(&self, shared: &Arc<Shared>, app: App, keeper: K, status: EnvironmentStatus) {
+    pub async fn meet<K: Keeper + 'static>(&self, shared: &Arc<Shared>, app: App, keeper: K, shown: Shown) {
         let known = self.entries.lock().expect("no panic while held").get(&app.id()).map(|entry| {
             entry.app.send_replace(Arc::new(app.clone()));
             entry.inbox.clone()
@@ -82,8 +82,12 @@ impl Registry {
         if let Some(inbox) = known
             && inbox.send(Wake::App(Box::new(app.clone()))).await.is_ok()
         {
+            if !shown.version.is_empty() {
+                let _ = inbox.send(Wake::Status(Box::new(shown))).await;
+            }
             return;
         }
+        let status = shown.status;
         let (sender, inbox) = mpsc::channel(INBOX);
         let (shown, seen) = watch::channel(Arc::new(app.clone()));
         let images = Arc::new(Notify::new());

@@ -5,6 +5,7 @@ mod fence;
 mod inputs;
 mod kept;
 mod kinds;
+mod newest;
 mod objects;
 mod pressure;
 mod record_watch;
@@ -26,6 +27,7 @@ pub use objects::{Delete, MANAGER, Patched};
 pub use schemas::{MAX_AGE as MAX_SCHEMA_AGE, Schemas};
 pub use tasks::{Tasks, said};
 pub use watch::{Observed, Watches};
+pub(crate) use watch::{MAX_LAG, is_older};
 
 use crate::object::Gvk;
 use std::{collections::HashMap, sync::Arc};
@@ -42,6 +44,7 @@ pub struct Cluster {
     kinds: Arc<Mutex<HashMap<Gvk, Kind>>>,
     on_request: OnRequest,
     fence: Fence,
+    newest: Arc<newest::Newest>,
 }
 
 impl Cluster {
@@ -67,7 +70,7 @@ impl Cluster {
         config.default_retry = false;
         let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;
         let patient = pressure::patient(client.clone());
-        Ok(Cluster { client, patient, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open() })
+        Ok(Cluster { client, patient, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open(), newest: Arc::default() })
     }
 
     /// The same connection, whose writes pass the gate only while it is open.

@@ -1,6 +1,6 @@
 //! Reading and writing single objects.
 
-use super::{ApiError, Cluster, pressure};
+use super::{ApiError, Cluster, newest, pressure};
 use crate::object::ObjectRef;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -11,6 +11,9 @@ pub const MANAGER: &str = "windlass";
 
 /// How long one request may take before it counts as unanswered.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The pause before a read is sent again that was answered with something old.
+const OLD_PAUSE: Duration = Duration::from_millis(150);
 
 /// The largest answer that is read: a list of a whole kind, generously.
 const MAX_ANSWER: usize = 64 << 20;
@@ -100,7 +103,22 @@ impl Cluster {
     /// # Errors
     /// 404 where there is none; else as the request failed.
     pub async fn get(&self, reference: &ObjectRef) -> Result<Value, ApiError> {
-        self.raw("get", &self.path(reference).await?, None, Vec::new()).await
+        let path = self.path(reference).await?;
+        self.read("get", &path).await
+    }
+
+    /// A read that does not go back behind what this agent wrote or read before.
+    async fn read(&self, verb: &str, path: &str) -> Result<Value, ApiError> {
+        let mut tries = 0;
+        loop {
+            let answer = self.raw(verb, path, None, Vec::new()).await;
+            if tries == newest::MAX_RETRIES || !self.newest.is_old(path, &answer) {
+                self.newest.believe(path, &answer);
+                return answer;
+            }
+            tries += 1;
+            tokio::time::sleep(OLD_PAUSE).await;
+        }
     }
 
     /// The objects of a collection (`reference.name` empty), by label selector; an empty one takes all.
@@ -112,7 +130,7 @@ impl Cluster {
         if !selector.is_empty() {
             path = format!("{path}?labelSelector={}", escape(selector));
         }
-        let mut list = self.raw("list", &path, None, Vec::new()).await?;
+        let mut list = self.read("list", &path).await?;
         let kind = json!(reference.gvk.kind);
         let version = json!(reference.gvk.api_version());
         let Value::Array(mut items) = list["items"].take() else { return Ok(Vec::new()) };
@@ -135,6 +153,9 @@ impl Cluster {
         let (code, bytes) = self.send("patch", &path, Some("application/apply-patch+yaml"), body).await?;
         let object = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::unreachable(format!("the API server's answer is not JSON: {error}")))?;
+        if !dry_run {
+            self.newest.wrote(&path, &object);
+        }
         Ok(Patched { object, created: code == 201 })
     }
 
@@ -145,8 +166,11 @@ impl Cluster {
     pub async fn create(&self, object: &Value) -> Result<Value, ApiError> {
         let mut reference = ObjectRef::of(object);
         reference.name.clear();
-        let path = format!("{}?fieldManager={MANAGER}", self.path(&reference).await?);
-        self.raw("create", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await
+        let collection = self.path(&reference).await?;
+        let path = format!("{collection}?fieldManager={MANAGER}");
+        let made = self.raw("create", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await?;
+        self.newest.wrote(&format!("{collection}/{}", made["metadata"]["name"].as_str().unwrap_or_default()), &made);
+        Ok(made)
     }
 
     /// Replaces an object; with `metadata.resourceVersion` only if nobody wrote in between.
@@ -155,7 +179,9 @@ impl Cluster {
     /// 409 where somebody did; else as the request failed.
     pub async fn replace(&self, object: &Value) -> Result<Value, ApiError> {
         let path = format!("{}?fieldManager={MANAGER}", self.path(&ObjectRef::of(object)).await?);
-        self.raw("update", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await
+        let written = self.raw("update", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await?;
+        self.newest.wrote(&path, &written);
+        Ok(written)
     }
 
     /// JSON merge patch, on the object or a subresource of it (`status`).
@@ -168,7 +194,9 @@ impl Cluster {
             path = format!("{path}/{subresource}");
         }
         let path = format!("{path}?fieldManager={MANAGER}");
-        self.raw("patch", &path, Some("application/merge-patch+json"), serde_json::to_vec(patch).expect("JSON serialises")).await
+        let written = self.raw("patch", &path, Some("application/merge-patch+json"), serde_json::to_vec(patch).expect("JSON serialises")).await?;
+        self.newest.wrote(&path, &written);
+        Ok(written)
     }
 
     /// Deletes an object; `false` where there was none.
@@ -181,8 +209,12 @@ impl Cluster {
             Delete::Foreground => "Foreground",
         };
         let body = serde_json::to_vec(&json!({ "propagationPolicy": policy })).expect("JSON serialises");
-        match self.raw("delete", &self.path(reference).await?, Some("application/json"), body).await {
-            Ok(_) => Ok(true),
+        let path = self.path(reference).await?;
+        match self.raw("delete", &path, Some("application/json"), body).await {
+            Ok(answer) => {
+                self.newest.deleted(&path, &answer);
+                Ok(true)
+            }
             Err(error) if error.is_not_found() => Ok(false),
             Err(error) => Err(error),
         }

@@ -20,6 +20,10 @@ use tokio::sync::watch;
 /// How long the first reading of a kind may take.
 const FIRST_READING: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// A list that shows an object older than it is known for less than this time comes from a server that lags, and the watch that
+/// begins with it soon tells better. Known for longer, it is another truth: a restored backup.
+pub(crate) const MAX_LAG: std::time::Duration = std::time::Duration::from_secs(10 * 60);
+
 /// What is kept of a live object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
@@ -48,7 +52,8 @@ pub struct Watches {
 struct Inner {
     cluster: Cluster,
     kinds: Mutex<HashMap<Gvk, watch::Receiver<First>>>,
-    objects: Mutex<HashMap<ObjectRef, Observed>>,
+    /// With when each was first seen like that.
+    objects: Mutex<HashMap<ObjectRef, (Observed, std::time::Instant)>>,
     notify: Notify,
     namespace: Option<String>,
     tasks: Tasks,
@@ -95,7 +100,7 @@ impl Watches {
 
     /// What is known of an object; `None`: it does not exist, or nobody watches its kind.
     pub fn get(&self, reference: &ObjectRef) -> Option<Observed> {
-        self.inner.objects.lock().expect("no panic while held").get(reference).cloned()
+        self.inner.objects.lock().expect("no panic while held").get(reference).map(|(observed, _)| observed.clone())
     }
 
     /// Whether an object that these watches do not know may exist all the same, without Helm's label.
@@ -131,7 +136,13 @@ impl Watches {
         };
         let old = {
             let mut objects = self.inner.objects.lock().expect("no panic while held");
-            objects.insert(reference.clone(), observed.clone())
+            let old = objects.get(&reference);
+            if old.is_some_and(|(old, since)| since.elapsed() < MAX_LAG && is_older(&observed.resource_version, &old.resource_version)) {
+                return;
+            }
+            let since = old.filter(|(old, _)| old.resource_version == observed.resource_version).map(|(_, since)| *since);
+            let entry = (observed.clone(), since.unwrap_or_else(std::time::Instant::now));
+            objects.insert(reference.clone(), entry).map(|(old, _)| old)
         };
         if tell && old.as_ref() != Some(&observed) {
             self.tell(old.as_ref(), &observed, &reference);
@@ -156,7 +167,7 @@ impl Watches {
 
     fn remove(&self, reference: &ObjectRef) {
         let old = self.inner.objects.lock().expect("no panic while held").remove(reference);
-        if let Some(owner) = old.and_then(|old| old.owner) {
+        if let Some(owner) = old.and_then(|(old, _)| old.owner) {
             (self.inner.notify)(&owner, reference);
         }
     }
@@ -227,6 +238,11 @@ impl Watches {
             self.remove(&reference);
         }
     }
+}
+
+/// Whether a resource version is older than another, where both are numbers, as kube-apiserver's are.
+pub(crate) fn is_older(version: &str, known: &str) -> bool {
+    matches!((version.parse::<u64>(), known.parse::<u64>()), (Ok(version), Ok(known)) if version < known)
 }
 
 /// What the server said, where it refused the list or the watch.

@@ -5,7 +5,7 @@ use super::*;
 /// The next step of an open attempt.
 pub(super) fn finish(view: &View, entry: &Entry) -> Decision {
     let Some(mark) = &entry.mark else { return foreign(view, entry) };
-    if mark.holder != view.policy.holder {
+    if mark.holder != view.policy.holder || view.facts.confirmed != Some(entry.number) {
         return Decision::Do(Step::Claim { number: entry.number });
     }
     if mark.not_before > view.now {

@@ -197,6 +197,10 @@ pub(super) fn open(view: &View, record: &Record, op: Op, revision: String, diges
             return wait(Why::Failed(failure), Some(until));
         }
     }
+    // A name that is free is no proof: the history limit frees old ones.
+    if !view.facts.sure {
+        return Decision::Do(Step::Load);
+    }
     // Whoever led before may have a write of the memory under way, and what it forgets or adds is not known here: it is refused
     // once this leader wrote there. Where nothing was ever released or remembered there is nothing to be overtaken by.
     if !view.facts.owned && !(record.entries.is_empty() && record.memory == Memory::default()) {

@@ -110,7 +110,7 @@ pub(super) fn steady(view: &View, record: &Record, why: Why) -> Decision {
             if view.now < at {
                 return wait(Why::Drifted(what.clone()), next.map_or(Some(at), |next| Some(next.min(at))));
             }
-            Decision::Do(Step::Repair { number: deployed.number })
+            Decision::Do(surely(view, Step::Repair { number: deployed.number }))
         }
     }
 }

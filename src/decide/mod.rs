@@ -34,6 +34,11 @@ pub fn backoff(first: Millis, tries: u32) -> Millis {
     first.max(1).saturating_mul(1 << tries.min(20)).min(MAX_BACKOFF.max(first))
 }
 
+/// A step by the record's word alone, which writes no record that would refuse it: only once that word is sure.
+fn surely(view: &View, step: Step) -> Step {
+    if view.facts.sure { step } else { Step::Load }
+}
+
 fn wait(why: Why, until: Option<Millis>) -> Decision {
     Decision::Wait { why, until }
 }

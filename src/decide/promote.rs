@@ -71,7 +71,7 @@ pub fn promotion(view: &View) -> Promotion {
 pub(super) fn next(view: &View, record: &Record) -> Result<Step, Option<Millis>> {
     let (Some(policy), Some(revision)) = (&view.policy.promote, promotable(view)) else { return Err(None) };
     match promotion(view) {
-        Promotion::Due => Ok(Step::Promote { revision: revision.to_owned(), to: policy.to.clone() }),
+        Promotion::Due => Ok(surely(view, Step::Promote { revision: revision.to_owned(), to: policy.to.clone() })),
         Promotion::Unnoted => Ok(Step::Remember(Memory { promoted: revision.to_owned(), ..record.memory.clone() })),
         Promotion::Waits { until } => Err(Some(until)),
         Promotion::Failed { next, .. } => Err(Some(next)),

@@ -21,6 +21,6 @@ pub(super) fn next(view: &View, record: &Record, condemned: &Condemned) -> Optio
             Some(Step::Remember(Memory { reverted, ..record.memory.clone() }))
         }
         Some(PushFact { next, .. }) if *next > view.now => None,
-        _ => Some(Step::Revert { revision: condemned.revision.clone(), failure: condemned.failure.clone() }),
+        _ => Some(surely(view, Step::Revert { revision: condemned.revision.clone(), failure: condemned.failure.clone() })),
     }
 }

@@ -390,8 +390,13 @@ pub struct Facts {
     pub promotion: Option<PushFact>,
     /// How taking a bad commit back on the branch went.
     pub reverted: Option<PushFact>,
-    /// Whether this leader wrote the memory since it leads: what an earlier one may still have under way is refused from then on.
+    /// Whether this agent wrote the memory since it last read it: what it read was not old, and what an earlier leader may still
+    /// have under way is refused.
     pub owned: bool,
+    /// The record that this agent wrote last, since it last read them: the same is true of it.
+    pub confirmed: Option<u64>,
+    /// Whether the records are known to be as they were read: two readings agreed, or this agent wrote one of them since.
+    pub sure: bool,
 }
 
 /// How it went to bring a commit to another branch, or to take it back.
@@ -604,7 +609,7 @@ pub enum Step {
     },
     /// Look at the Environments that this one waits for.
     CheckDependencies,
-    /// Put this agent's name on the open attempt: whoever worked on it before can no longer write its record.
+    /// Put this agent's name on the open attempt: it is as it was read, and whoever worked on it before can no longer write it.
     Claim {
         /// The attempt.
         number: u64,

@@ -24,8 +24,13 @@ fn entry(number: u64, phase: Phase, op: Op, holder: &str) -> Entry {
     Entry { number, phase, mark: Some(mark), modified: NOW }
 }
 
-/// The decision of an agent that knows this record, and of the branch and the plan all that it takes to open an upgrade to `r2`.
+/// The decision of an agent that is sure of this record, and knows of the branch and the plan all that it takes to open an upgrade
+/// to `r2`.
 fn decided(policy: Policy, record: &Record, owned: bool) -> Decision {
+    by_facts(policy, record, Facts { owned, sure: true, ..Facts::default() })
+}
+
+fn by_facts(policy: Policy, record: &Record, known: Facts) -> Decision {
     let policy = Policy { holder: HOLDER.into(), ..policy };
     let facts = Facts {
         head: Some(Head { commit: Ok("r2".into()), next: NOW + 60_000, token: None }),
@@ -37,8 +42,7 @@ fn decided(policy: Policy, record: &Record, owned: bool) -> Decision {
             guard: Vec::new(),
             next: NOW + 60_000,
         }),
-        owned,
-        ..Facts::default()
+        ..known
     };
     decide(&View { now: NOW, policy: &policy, record: Some(record), facts: &facts, window: Window::Open })
 }
@@ -90,4 +94,28 @@ fn a_new_leader_writes_the_memory_before_it_opens_anything() {
 fn a_first_release_has_no_memory_to_be_claimed() {
     let decision = decided(Policy::default(), &Record::default(), false);
     assert!(matches!(decision, Decision::Do(Step::Open { number: 1, .. })), "{decision:?}");
+}
+
+#[test]
+fn what_was_read_once_is_read_again_before_anything_is_opened_or_put_back() {
+    // The history limit frees names: on an old reading a record of a number that is long gone could be created.
+    let record = Record { entries: vec![entry(1, Phase::Deployed, Op::Install, HOLDER)], memory: Memory::default() };
+    let known = |sure| Facts { owned: true, sure, drift: Some(Drift::Found("Deployment web".into())), ..Facts::default() };
+    for (policy, then) in [
+        (Policy::default(), "Open"),
+        (Policy { deleting: true, ..Policy::default() }, "Open"),
+        (Policy { manual: true, self_heal: true, ..Policy::default() }, "Repair"),
+    ] {
+        assert_eq!(by_facts(policy.clone(), &record, known(false)), Decision::Do(Step::Load));
+        let decision = by_facts(policy, &record, known(true));
+        assert!(format!("{decision:?}").starts_with(&format!("Do({then}")), "{decision:?}");
+    }
+}
+
+#[test]
+fn an_open_attempt_is_claimed_again_after_it_was_read_anew() {
+    let record = Record { entries: vec![entry(1, Phase::Open, Op::Install, HOLDER)], memory: Memory::default() };
+    let known = |confirmed| Facts { confirmed, ..Facts::default() };
+    assert_eq!(by_facts(Policy::default(), &record, known(None)), Decision::Do(Step::Claim { number: 1 }));
+    assert_eq!(by_facts(Policy::default(), &record, known(Some(1))), Decision::Do(Step::Run { number: 1, stage: Stage::Apply }));
 }

@@ -3,7 +3,7 @@
 use super::{
     checks::Check,
     plant::Plant,
-    world::{HISTORY, Halt, Live, Quality, Stored, World},
+    world::{HISTORY, Halt, Live, Quality, Shelf, Stored, World},
 };
 use std::collections::{BTreeMap, BTreeSet};
 use windlass::decide::*;
@@ -14,6 +14,7 @@ const LEASE: Millis = 15_000;
 pub struct Agent {
     pub id: u32,
     pub record: Option<Record>,
+    loaded: Option<Vec<Entry>>,
     pub versions: BTreeMap<u64, u64>,
     memory_version: u64,
     pub facts: Facts,
@@ -31,6 +32,7 @@ impl Agent {
         Agent {
             id,
             record: None,
+            loaded: None,
             versions: BTreeMap::new(),
             memory_version: 0,
             facts: Facts::default(),
@@ -56,7 +58,14 @@ impl Agent {
     /// A new leader believes nothing that it knew before.
     pub fn take_over(&mut self) {
         self.record = None;
+        self.loaded = None;
         self.facts = Facts::default();
+    }
+
+    /// Something else is in the records than was thought.
+    pub fn doubt(&mut self) {
+        self.record = None;
+        self.loaded = None;
     }
 
     pub fn decide(&mut self, world: &World) -> Decision {
@@ -160,10 +169,7 @@ impl Agent {
     pub fn write(&mut self, step: Step, world: &mut World) {
         let result = match step {
             Step::Open { number, op, revision, digest, approved } => self.open(number, op, revision, digest, approved, world),
-            Step::Claim { number } => {
-                let holder = self.id.to_string();
-                self.amend(number, world, |mark, _| mark.holder = holder)
-            }
+            Step::Claim { number } => self.claim(number, world),
             Step::Advance { number, stage, wave } => self.amend(number, world, |mark, now| {
                 let waves = Waves { at: wave, ..mark.waves };
                 *mark = Mark { stage, waves, since: now, tries: 0, not_before: 0, failure: None, ..mark.clone() };
@@ -184,7 +190,7 @@ impl Agent {
             Ok(()) => {}
             Err(Halt::Crash) => self.die(world.now + 1_000),
             Err(Halt::Failed | Halt::Conflict) => {
-                self.record = None;
+                self.doubt();
                 self.facts.health = None;
                 world.now += 100;
             }
@@ -197,10 +203,16 @@ impl Agent {
         match step {
             Step::Load if broken => world.now += 1_000,
             Step::Load => {
-                self.versions = world.records.iter().map(|(number, stored)| (*number, stored.version)).collect();
-                let entries = world.records.values().map(|stored| stored.entry.clone()).collect();
-                self.memory_version = world.memory_version;
-                self.record = Some(Record { entries, memory: world.memory.clone() });
+                let Shelf { records, memory, memory_version } = world.read();
+                self.versions = records.iter().map(|(number, stored)| (*number, stored.version)).collect();
+                let entries = records.values().map(|stored| stored.entry.clone()).collect();
+                self.memory_version = memory_version;
+                let record = Record { entries, memory };
+                self.facts.sure = self.loaded.as_ref() == Some(&record.entries);
+                self.loaded = Some(record.entries.clone());
+                self.record = Some(record);
+                self.facts.owned = false;
+                self.facts.confirmed = None;
             }
             Step::Fetch { token } => {
                 let commit = if broken { Err(trouble()) } else { Ok(world.head().0) };
@@ -298,11 +310,11 @@ impl Agent {
 
     fn run(&mut self, number: u64, stage: Stage, world: &mut World) {
         let Some(stored) = world.records.get(&number).cloned() else {
-            self.record = None;
+            self.doubt();
             return;
         };
         let Some(mark) = stored.entry.mark else {
-            self.record = None;
+            self.doubt();
             return;
         };
         let quality = world.quality(&stored.content);
@@ -438,15 +450,17 @@ impl Agent {
         }
     }
 
-    /// Whether it knows the newest record there is.
+    /// Whether it knows all records as they are.
     pub fn is_current(&self, world: &World) -> bool {
-        let newest = world.records.last_key_value().map(|(number, stored)| (*number, Some(stored.version)));
-        let known = self.record.as_ref().map(|record| record.last().map(|last| (last.number, self.versions.get(&last.number).copied())));
-        known == Some(newest)
+        let Some(record) = &self.record else { return false };
+        let known = record.entries.iter().map(|entry| (entry.number, self.versions.get(&entry.number).copied()));
+        known.eq(world.records.iter().map(|(number, stored)| (*number, Some(stored.version))))
     }
 
     fn entered(&mut self, entry: Entry, version: u64) {
         self.versions.insert(entry.number, version);
+        self.facts.confirmed = Some(entry.number);
+        self.facts.sure = true;
         let Some(record) = &mut self.record else { return };
         match record.entries.iter_mut().find(|old| old.number == entry.number) {
             Some(old) => *old = entry,
@@ -468,13 +482,25 @@ impl Agent {
             if fenced && Some(stored.version) != known {
                 return Err(Halt::Conflict);
             }
-            change(&mut stored.entry);
             stored.entry.modified = now;
+            change(&mut stored.entry);
             stored.version = version;
             Ok((stored.entry.clone(), version))
         })?;
         self.entered(entry, version);
         Ok(())
+    }
+
+    fn claim(&mut self, number: u64, world: &mut World) -> Result<(), Halt> {
+        let holder = self.id.to_string();
+        let modified = world.records.get(&number).map(|stored| stored.entry.modified);
+        self.replace(number, world, |entry| {
+            // An annotation is written, and Helm's own times stay.
+            entry.modified = modified.unwrap_or(entry.modified);
+            if let Some(mark) = &mut entry.mark {
+                mark.holder = holder;
+            }
+        })
     }
 
     fn amend(&mut self, number: u64, world: &mut World, change: impl FnOnce(&mut Mark, Millis)) -> Result<(), Halt> {

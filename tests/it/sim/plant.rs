@@ -62,7 +62,7 @@ pub const PLANTED: &[(Plant, &[Check])] = &[
     (Plant::IgnoresSuspend, &[Check::Suspended]),
     (Plant::IgnoresManual, &[Check::Manual]),
     (Plant::ForgetsCondemned, &[Check::BadTries, Check::Idle, Check::Attempts, Check::Converged]),
-    (Plant::IgnoresBackoff, &[Check::Attempts, Check::Livelock, Check::OneOpen]),
+    (Plant::IgnoresBackoff, &[Check::Attempts, Check::Livelock]),
     (Plant::NeverRollsBack, &[Check::Converged]),
     (Plant::BelievesHealth, &[Check::BadGood, Check::Converged, Check::Waves, Check::Promoted]),
     (Plant::SkipsTests, &[Check::BadGood, Check::Converged, Check::Promoted]),
@@ -83,5 +83,5 @@ pub const PLANTED: &[(Plant, &[Check])] = &[
     (Plant::TestsTooOften, &[Check::Tests]),
     (Plant::PromotesAtOnce, &[Check::Promoted]),
     (Plant::NeverPromotes, &[Check::Promoted]),
-    (Plant::RevertsAgainAndAgain, &[Check::Reverts, Check::Idle]),
+    (Plant::RevertsAgainAndAgain, &[Check::Reverts, Check::Idle, Check::Converged]),
 ];

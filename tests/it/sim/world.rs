@@ -30,6 +30,14 @@ pub struct Stored {
     pub content: String,
 }
 
+/// What an agent reads: records and memory, as they were at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    pub records: BTreeMap<u64, Stored>,
+    pub memory: Memory,
+    pub memory_version: u64,
+}
+
 /// What runs.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
@@ -76,6 +84,12 @@ pub struct World {
     pub memory_version: u64,
     /// An agent that no longer leads opened something: the leader hears of it then, and until it acted on it two may be open.
     late: Option<Millis>,
+    /// Records and memory as they once were: a server that lags answers with them.
+    past: Shelf,
+    /// The leader read that; the watch tells it better then.
+    lagged: Option<Millis>,
+    /// What the leader last said that it waits for.
+    said: Option<Why>,
     pub live: Live,
     /// The plan laid down for approval: what it was made from, and its digest.
     pub kept: Option<((String, Option<u64>), String)>,
@@ -95,6 +109,8 @@ pub struct World {
     version: u64,
     /// Probability of a fault at each request, in thousandths; 0 when calm.
     pub faults: u64,
+    /// How many attempts were opened.
+    opened: u64,
     pub opens: Vec<Millis>,
     pub bad_opens: BTreeMap<String, u32>,
     /// What people did that excuses more attempts.
@@ -127,6 +143,9 @@ impl World {
             memory: Memory::default(),
             memory_version: 0,
             late: None,
+            past: Shelf::default(),
+            lagged: None,
+            said: None,
             live: Live::default(),
             kept: None,
             plans: Vec::new(),
@@ -138,6 +157,7 @@ impl World {
             released: false,
             version: 0,
             faults: 0,
+            opened: 0,
             opens: Vec::new(),
             bad_opens: BTreeMap::new(),
             excuses: 0,
@@ -304,6 +324,20 @@ impl World {
         self.excuses += 3;
     }
 
+    /// Records and memory as an agent reads them: now and then as they were some time ago.
+    pub fn read(&mut self) -> Shelf {
+        let present = Shelf { records: self.records.clone(), memory: self.memory.clone(), memory_version: self.memory_version };
+        if self.faults > 0 && self.pick(1000) < self.faults {
+            self.say(|| format!("it reads the past: {:?}", self.past.records.keys()));
+            self.lagged = Some(self.now + 1 + self.pick(3_000) as i64);
+            return std::mem::replace(&mut self.past, present);
+        }
+        if self.pick(4) == 0 {
+            self.past = present.clone();
+        }
+        present
+    }
+
     pub fn stamp(&mut self) -> u64 {
         self.version += 1;
         self.writes += 1;
@@ -363,7 +397,7 @@ impl World {
                 self.helm();
                 // The watch on the records tells.
                 for agent in agents.iter_mut() {
-                    agent.record = None;
+                    agent.doubt();
                     agent.facts.drift = None;
                 }
             }
@@ -469,11 +503,12 @@ impl World {
             self.stale_write(agents, leader);
         }
         let agent = &mut agents[leader];
-        if self.late.is_some_and(|late| late <= self.now) && !agent.is_current(self) {
+        if [self.late, self.lagged].into_iter().flatten().any(|told| told <= self.now) && !agent.is_current(self) {
             // The watch on the records tells.
-            agent.record = None;
+            agent.doubt();
             agent.facts.drift = None;
         }
+        self.lagged = self.lagged.filter(|told| *told > self.now);
         if agent.stopped_until > self.now {
             self.now = agent.stopped_until.min(self.now + 1_000).min(meddling.max(self.now + 1));
             return;
@@ -489,7 +524,8 @@ impl World {
                 let until = until.unwrap_or(self.now + 3_600_000).max(self.now + 1);
                 let look = if matches!(why, Why::Health(_)) { self.now + 3_000 } else { until };
                 self.say(|| format!("waits: {why:?}"));
-                let told = self.late.filter(|late| *late > self.now).unwrap_or(until);
+                self.said = Some(why.clone());
+                let told = [self.late, self.lagged].into_iter().flatten().filter(|told| *told > self.now).min().unwrap_or(until);
                 self.now = until.min(look).min(meddling).min(told).max(self.now + 1);
                 agent.facts.health = None;
             }
@@ -505,9 +541,12 @@ impl World {
                 }
                 self.now += 1 + self.pick(50) as i64;
                 self.say(|| format!("agent {leader}: {step:?}"));
-                self.check_open(&step, off);
                 self.check_overtaken(agent, &step, off);
+                let (before, decided) = (self.opened, step.clone());
                 agent.perform(step, self, off);
+                if self.opened > before {
+                    self.check_open(&decided, off);
+                }
                 if self.open().len() < 2 && agent.is_current(self) {
                     self.late = None;
                 }
@@ -632,6 +671,7 @@ impl World {
 
     /// An attempt was recorded.
     pub fn opened(&mut self, op: Op, revision: &str, digest: &str, approved: Option<&Approved>) {
+        self.opened += 1;
         self.opens.push(self.now);
         if matches!(op, Op::Install | Op::Upgrade) {
             self.opened_agreed(digest, approved);
@@ -727,10 +767,16 @@ impl World {
         if self.memory.hold.is_some() || self.live.partial && !self.policy.rollback {
             return;
         }
+        // A rollback that failed says so and holds still until somebody asks or the branch moves: it is not tried again by itself.
+        // (A record that helm left pending and that was given up hides it from nobody.)
+        let last = self.records.values().rev().map(|stored| &stored.entry).find(|entry| entry.mark.is_some() || entry.phase != Phase::Failed);
+        let failed = last.is_some_and(|entry| entry.phase == Phase::Failed && matches!(&entry.mark, Some(Mark { op: Op::Rollback { .. }, .. })));
+        if failed && matches!(self.said, Some(Why::RollbackFailed(_))) {
+            return;
+        }
         let fine = |quality| quality == Quality::Good || quality == Quality::FailsTests && self.policy.tests_report;
         if fine(quality) {
             if live != Some(format!("d-{head}")) || self.live.partial {
-                // A rollback that failed holds still until the branch moves.
                 self.fail(off, Check::Converged, format!("{live:?} runs, and the head is {head}, which is good"));
             }
             return;
