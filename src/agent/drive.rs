@@ -448,7 +448,8 @@ impl<K: Keeper> Driver<K> {
 
     /// The records were read: what was read may be old until something was written by its word.
     pub(super) fn loaded(&mut self, record: Record) {
-        self.facts.sure = self.work.loaded.as_ref() == Some(&record.entries);
+        let watched = self.shared.shelves.of(&self.app.target_namespace, &self.app.release);
+        self.facts.sure = self.work.loaded.as_ref() == Some(&record.entries) || watched == Some(self.records.listed());
         self.work.loaded = Some(record.entries.clone());
         self.record = Some(record);
         self.facts.owned = false;

@@ -62,6 +62,8 @@ pub struct Shared {
     pub slots: tokio::sync::Semaphore,
     /// Work that blocks its thread.
     pub blocking: Blocking,
+    /// The release records that there are, as their watch has them.
+    pub shelves: crate::cluster::Shelves,
     /// The server's version and kinds, for `.Capabilities`.
     pub capabilities: target::ServerCapabilities,
     /// What Prometheus sees.

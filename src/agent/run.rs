@@ -143,10 +143,10 @@ async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sour
         Err(error) => return error,
     };
     term.leads(Some(registry.clone()));
-    let (told, watched, namespace) = (registry.clone(), cluster.clone(), options.namespace.clone());
+    let (told, watched, namespace, shelves) = (registry.clone(), cluster.clone(), options.namespace.clone(), shared.shelves.clone());
     tasks.keep("watching release records".into(), move || {
         let told = told.clone();
-        watch_records(watched.clone(), namespace.clone(), move |seen| told.record(seen))
+        watch_records(watched.clone(), namespace.clone(), shelves.clone(), move |seen| told.record(seen))
     });
     match &options.config {
         Some(folder) => files::follow(shared, folder.clone(), registry).await,
@@ -184,6 +184,7 @@ pub async fn shared(
         holder: holder.to_owned(),
         slots: tokio::sync::Semaphore::new(PARALLEL_STEPS),
         blocking: Default::default(),
+        shelves: Default::default(),
         capabilities,
         registries: Default::default(),
         image_status: Default::default(),

@@ -21,7 +21,7 @@ pub use fence::Fence;
 pub use inputs::Inputs;
 pub use kept::Kept;
 pub use kinds::Kind;
-pub use record_watch::{Seen, watch_records};
+pub use record_watch::{Seen, Shelves, watch_records};
 pub use records::{Held, Records};
 pub use objects::{Delete, MANAGER, Patched};
 pub use schemas::{MAX_AGE as MAX_SCHEMA_AGE, Schemas};

@@ -8,7 +8,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -36,6 +36,8 @@ pub struct Records {
 #[derive(Default)]
 struct Known {
     records: HashMap<u64, VecDeque<Option<String>>>,
+    /// The records as they were last listed: number and resource version.
+    listed: BTreeMap<u64, String>,
     /// The memory's resource version; `None` where there is no memory yet.
     memory: Option<String>,
 }
@@ -62,6 +64,11 @@ impl Records {
     pub fn knows(&self, number: u64, version: Option<&str>) -> bool {
         let known = self.known.lock().expect("no panic while held");
         known.records.get(&number).is_some_and(|versions| versions.iter().any(|known| known.as_deref() == version))
+    }
+
+    /// Number and resource version of each record, as they were last listed.
+    pub fn listed(&self) -> BTreeMap<u64, String> {
+        self.known.lock().expect("no panic while held").listed.clone()
     }
 
     fn note(&self, number: u64, version: Option<String>) {
@@ -103,12 +110,15 @@ impl Records {
         let selector = format!("owner=helm,name={}", self.release);
         let secrets = self.cluster.list(&reference("Secret", &self.namespace, ""), &selector).await?;
         let mut entries = Vec::with_capacity(secrets.len());
+        let mut listed = BTreeMap::new();
         for secret in &secrets {
             if let Some(entry) = entry(secret) {
                 self.note(entry.number, Some(version(secret)));
+                listed.insert(entry.number, version(secret));
                 entries.push(entry);
             }
         }
+        self.known.lock().expect("no panic while held").listed = listed;
         entries.sort_by_key(|entry| entry.number);
         let memory = match self.cluster.get(&self.memory()).await {
             Ok(map) => {

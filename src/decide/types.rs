@@ -395,7 +395,8 @@ pub struct Facts {
     pub owned: bool,
     /// The record that this agent wrote last, since it last read them: the same is true of it.
     pub confirmed: Option<u64>,
-    /// Whether the records are known to be as they were read: two readings agreed, or this agent wrote one of them since.
+    /// Whether the records are known to be as they were read: two readings (the watch is one) agreed, or this agent
+    /// wrote one of them since.
     pub sure: bool,
 }
 
