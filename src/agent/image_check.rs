@@ -51,12 +51,12 @@ impl<K: Keeper> Driver<K> {
         match tokio::time::timeout(PATIENCE, self.shared.registries.digest(image, &options)).await {
             Ok(Err(RegistryError::Missing(missing))) => Some(missing.to_string()),
             Ok(Err(error)) => {
-                tracing::debug!(environment = self.app.id(), "an image cannot be looked up and is taken to be there: {error}");
+                tracing::warn!(environment = self.app.id(), reason = "ImageUnchecked", "an image cannot be looked up and is taken to be there: {error}");
                 None
             }
             Ok(Ok(_)) => None,
             Err(_) => {
-                tracing::debug!(environment = self.app.id(), image = image.name(), "its registry did not answer: it is taken to be there");
+                tracing::warn!(environment = self.app.id(), image = image.name(), reason = "ImageUnchecked", "its registry did not answer: it is taken to be there");
                 None
             }
         }

@@ -78,6 +78,8 @@ pub struct Shared {
     pub schemas: Schemas,
     /// Everything that ends with this agent's term.
     pub tasks: Tasks,
+    /// The Environments that are minded.
+    pub minded: Registry,
 }
 
 /// How many steps run at once, over all environments.

@@ -2,9 +2,13 @@
 
 use super::{Driver, Keeper, drive::now, learn::source_failure, planning, status::short, target};
 use crate::{
+    app::App,
+    cluster::Records,
     decide::{Class, Failure, Millis, PushFact},
     sources::{CommitId, Identity, Moved, Promotion},
+    webhooks::Address,
 };
+use std::sync::Arc;
 
 /// The shortest pause before a promotion that failed is tried again.
 const PAUSE: Millis = 30_000;
@@ -62,6 +66,29 @@ impl<K: Keeper> Driver<K> {
         }
     }
 
+    /// The Environments that follow the next branch.
+    fn takers(&self, to: &str) -> Vec<Arc<App>> {
+        let ours = self.app.git().and_then(|git| Address::parse(&git.url));
+        let follows = |app: &App| app.git().is_some_and(|git| git.branch == to && Address::parse(&git.url) == ours);
+        self.shared.minded.apps().into_iter().filter(|app| app.chart().is_none() && follows(app)).collect()
+    }
+
+    /// Whether an Environment renders what its branch would be at: a key that the chart asks for and its values lack refuses the
+    /// promotion by name, before anything is pushed.
+    async fn taken(&self, taker: &App, commit: CommitId) -> Result<(), Failure> {
+        let records = Records::new(self.shared.cluster.clone(), &taker.target_namespace, &taker.release);
+        let record = records.load().await.map_err(|error| error.failure(&format!("reading the release records of {}", taker.id())))?;
+        let what = planning::What::Revision(commit.to_string());
+        match planning::content(&self.shared, taker, &record, &what).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.class == Class::Transient => Err(failure),
+            Err(failure) => {
+                let text = format!("the Environment {} would refuse it, and nothing was pushed: {}", taker.id(), failure.message);
+                Err(Failure::new(Class::Config, "PromotionRefused", text))
+            }
+        }
+    }
+
     async fn bring(&self, revision: &str, to: &str) -> Result<String, Failure> {
         let commit: CommitId = revision.parse().map_err(|error| source_failure(&error))?;
         let creds = planning::credentials(&self.shared, &self.app).await?;
@@ -75,6 +102,17 @@ impl<K: Keeper> Driver<K> {
             identity: Identity::default(),
             message: format!("Promote {from} to {to}\n\n{shown} was live, healthy and tested in the Environment {}.\n", self.app.id()),
         };
+        let takers = self.takers(to);
+        if !takers.is_empty() {
+            let (git, spec, creds, promotion) = (git.clone(), spec.clone(), creds.clone(), promotion.clone());
+            let proposed = self.shared.blocking.wait(move || git.propose(&spec, &creds, &promotion)).await;
+            let proposed = proposed.map_err(|panic| Failure::new(Class::Bug, "Panic", format!("preparing: {panic}")))?;
+            if let Moved::FastForward(commit) | Moved::Committed(commit) = proposed.map_err(|error| source_failure(&error))? {
+                for taker in takers {
+                    self.taken(&taker, commit).await?;
+                }
+            }
+        }
         let moved = self.shared.blocking.wait(move || git.promote(&spec, &creds, &promotion)).await;
         match moved {
             Ok(Ok(Moved::Already)) => Ok(format!("{to} has {shown} already")),

@@ -190,6 +190,7 @@ pub async fn shared(
         image_status: Default::default(),
         metrics,
         tasks: tasks.clone(),
+        minded: registry.clone(),
     }))
 }
 

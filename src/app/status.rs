@@ -91,9 +91,31 @@ pub struct ImageStatus {
     /// The commit that wrote it to the branch, where this agent did.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub commit: String,
+    /// When it was made, RFC 3339.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub created: String,
+    /// Where its source is: the label `org.opencontainers.image.source`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// The commit that it was built from: the label `org.opencontainers.image.revision`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub revision: String,
+    /// What it runs on: `linux/amd64` …
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
+    /// Bytes of its layers, for one platform.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub size: i64,
+    /// What refers to it in its registry, by artifact type: signatures, SBOMs, scan results.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub referrers: Vec<String>,
     /// Why it is not looked for or written.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// What a plan changes.

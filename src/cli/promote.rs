@@ -76,6 +76,9 @@ impl Promote {
                 println!("{}", state.message);
                 return Ok(ExitCode::SUCCESS);
             }
+            if state.reason == "PromotionRefused" {
+                return Err(format!("{} was not promoted: {}", short(&commit), state.message));
+            }
             if start.elapsed() > self.timeout {
                 return Err(format!("{} was not promoted within {}: {}", short(&commit), humantime::format_duration(self.timeout), state.message));
             }

@@ -51,6 +51,16 @@ fn world() -> &'static World {
 }
 
 impl World {
+    /// Another replica: it stands by, as the first one leads.
+    fn start_replica(&self, port: u16) -> Process {
+        let program = Path::new(env!("CARGO_BIN_EXE_windlass"));
+        let started = self.cluster.supervisor().spawn("replica", program, |command| {
+            command.args(["agent", "--metrics-addr", &format!("127.0.0.1:{port}"), "--log-format", "text", "--leader-elect-lease-duration", "2s", "--cache-dir"]);
+            command.arg(self.folder.join("cache-replica")).env("KUBECONFIG", self.cluster.kubeconfig());
+        });
+        started.expect("the replica starts")
+    }
+
     fn start_agent(&self) -> Process {
         let cache = self.folder.join("cache");
         let program = Path::new(env!("CARGO_BIN_EXE_windlass"));
@@ -82,6 +92,20 @@ impl Fixture {
     /// The agent's HTTP port.
     pub fn agent_port(&self) -> u16 {
         self.world.port
+    }
+
+    /// Another replica, which ends with this value, and its HTTP port.
+    pub fn replica(&self) -> (Process, u16) {
+        let port = xtask::sys::free_port().expect("a free port");
+        (self.world.start_replica(port), port)
+    }
+
+    /// A command that goes on: windlass in the namespace, started with its output in a log.
+    pub fn windlass_running(&self, args: &[&str]) -> Process {
+        let started = self.world.cluster.supervisor().spawn(&format!("windlass-{}", self.namespace), Path::new(env!("CARGO_BIN_EXE_windlass")), |command| {
+            command.args(args).args(["-n", &self.namespace]).env("KUBECONFIG", self.world.cluster.kubeconfig());
+        });
+        started.expect("windlass starts")
     }
 
     /// kubectl in the namespace; its standard output.
@@ -280,6 +304,11 @@ impl Repository {
     /// Its address.
     pub fn url(&self) -> String {
         format!("file://{}", self.folder.join("bare.git").display())
+    }
+
+    /// Its work tree: what is written there is nobody's until it is pushed.
+    pub fn work(&self) -> PathBuf {
+        self.folder.join("work")
     }
 
     /// Its address by smart HTTP, where it can be pushed to.

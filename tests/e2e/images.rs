@@ -109,6 +109,119 @@ fn a_push_is_told_and_a_forged_one_is_not_heard() {
     f.until(SOON, "the push is released", || f.field("configmap/told-config", "{.data.message}") == "second");
 }
 
+/// A call for a push of the branch's head, signed.
+fn tell_of_push(port: u16, path: &str, repo: &Repository, delivery: &str) -> String {
+    use hmac::Mac as _;
+    let body = json!({ "ref": "refs/heads/develop", "after": repo.head(), "repository": { "clone_url": repo.url() } }).to_string();
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(KEY.as_bytes()).expect("any key");
+    mac.update(body.as_bytes());
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let headers = [("X-GitHub-Event", "push".to_owned()), ("X-GitHub-Delivery", delivery.to_owned()), ("X-Hub-Signature-256", format!("sha256={hex}"))];
+    post(port, path, &headers, &body)
+}
+
+#[test]
+fn a_replica_that_does_not_lead_hears_calls_for_the_one_that_does() {
+    let f = Fixture::get("replica");
+    let path = receiver(&f, "replica", "github");
+    let repo = Repository::new("replica");
+    let more = format!("source: {{git: {{url: '{}', branch: develop, interval: 1h}}}}\n", repo.url());
+    f.create(&environment("replica", &repo, &more));
+    f.wait("replica", SOON, |env| ready(env, "True", "InSync"));
+    let (_replica, port) = f.replica();
+    f.until(SOON, "the replica answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    repo.push("values.yaml", |text| text.replace("hello", "by the other one"));
+    f.until(SOON, "the replica takes the call", || tell_of_push(port, &path, &repo, "1").contains("202"));
+    f.until(SOON, "the leader acts upon it", || f.field("configmap/replica-config", "{.data.message}") == "by the other one");
+}
+
+/// While calls tell of every head the branch is looked at ten times less often; the first head that none told of ends that.
+#[test]
+fn polling_stretches_while_calls_tell_of_every_head() {
+    let f = Fixture::get("stretch");
+    let path = receiver(&f, "stretch", "github");
+    let repo = Repository::new("stretch");
+    let interval = Duration::from_secs(3);
+    let more = format!("source: {{git: {{url: '{}', branch: develop, interval: 3s}}}}\n", repo.url());
+    f.create(&environment("stretch", &repo, &more));
+    f.wait("stretch", SOON, |env| ready(env, "True", "InSync"));
+    let message = || f.field("configmap/stretch-config", "{.data.message}");
+    repo.push("values.yaml", |text| text.replace("hello", "told"));
+    assert!(tell_of_push(f.agent_port(), &path, &repo, "1").contains("202"));
+    f.until(SOON, "the push is released", || message() == "told");
+    f.wait("stretch", SOON, |env| ready(env, "True", "InSync"));
+    let pushed = std::time::Instant::now();
+    repo.push("values.yaml", |text| text.replace("told", "untold"));
+    f.until(SOON, "the safety net finds it", || message() == "untold");
+    // Less than the whole stretched interval, as it began before the push.
+    assert!(pushed.elapsed() > 2 * interval, "found after {:?}: polling did not stretch", pushed.elapsed());
+}
+
+/// What runs, from which build and commit, what refers to it, and the commits up to what a policy wants.
+#[test]
+fn images_tell_what_they_were_built_from() {
+    let f = Fixture::get("origins");
+    let (registry, runtime) = (Registry::start(""), runtime());
+    let image = format!("{}/shop/web", registry.host());
+    let sources = Repository::new("origins-source");
+    let built = |repo: &Repository| Made {
+        created: "2025-03-04T05:06:07Z".into(),
+        labels: BTreeMap::from([("revision", repo.head()), ("source", repo.url())].map(|(name, value)| (format!("org.opencontainers.image.{name}"), value))),
+    };
+    let first = sources.head();
+    let digest = runtime.block_on(registry.push("shop/web", "1.0.0", &built(&sources)));
+    runtime.block_on(registry.attach("shop/web", &digest, "application/spdx+json"));
+    let repo = Repository::new("origins");
+    repo.push("values.yaml", |text| text.replace("image: app:1", &format!("image: {image}:1.0.0")));
+    let more = format!("sync: {{mode: Manual}}\nimages:\n- image: {image}\n  policy: {{semver: {{range: '>=1 <2'}}}}\n  set: [image=image]\nimageUpdates: {{interval: 1s}}\n");
+    f.create(&environment("origins", &repo, &more));
+    f.wait("origins", SOON, |env| ready(env, "False", "AwaitingSync"));
+    f.windlass(&["sync", "origins", "--no-wait"]);
+    let env = f.wait("origins", SOON, |env| ready(env, "True", "InSync") && !env["status"]["images"][0]["referrers"].is_null());
+    let told = &env["status"]["images"][0];
+    assert_eq!((&told["digest"], &told["created"], &told["revision"]), (&json!(digest), &json!("2025-03-04T05:06:07Z"), &json!(first)), "{told}");
+    assert_eq!((&told["source"], &told["referrers"]), (&json!(sources.url()), &json!(["application/spdx+json"])), "{told}");
+    let listed = |args: &[&str]| -> serde_json::Value { serde_json::from_str(&f.windlass(args)).expect("JSON") };
+    let running = listed(&["images", "origins", "-o", "json"]);
+    let web = running.as_array().into_iter().flatten().find(|one| one["tag"] == "1.0.0").expect("the image is listed").clone();
+    assert_eq!((&web["digest"], &web["platforms"]), (&json!(digest), &json!(["linux/amd64"])), "{web}");
+    assert_eq!(web["labels"]["org.opencontainers.image.revision"], json!(first));
+    assert!(web["size"].as_i64().unwrap_or_default() > 0, "{web}");
+    assert_eq!(web["referrers"][0]["kind"], "application/spdx+json");
+    // A newer build: it is written to the branch, and waits there for somebody to sync.
+    sources.push("values.yaml", |text| text.replace("hello", "a better greeting"));
+    runtime.block_on(registry.push("shop/web", "1.1.0", &built(&sources)));
+    f.wait("origins", SOON, |env| env["status"]["images"][0]["tag"] == "1.1.0" && env["status"]["images"][0]["revision"] == json!(sources.head()));
+    let running = listed(&["images", "origins", "--commits", "-o", "json"]);
+    let web = running.as_array().into_iter().flatten().find(|one| one["tag"] == "1.0.0").expect("the old one runs still").clone();
+    assert_eq!((&web["wanted"], &web["commits"][0]["commit"]), (&json!("1.1.0"), &json!(sources.head())), "{web}");
+    assert_eq!(web["commits"][0]["subject"], "Change values.yaml");
+    let table = f.windlass(&["images", "origins", "--commits"]);
+    assert!(table.contains("IMAGE") && table.contains("1.1.0") && table.contains("Change values.yaml"), "{table}");
+}
+
+/// A chart's folder, saved and synced; a save that cannot be rendered is said and harms nothing.
+#[test]
+fn a_folder_is_followed_at_each_save() {
+    let f = Fixture::get("saves");
+    let repo = Repository::new("saves");
+    let chart = repo.work();
+    let dev = f.windlass_running(&["dev", chart.to_str().expect("a plain path"), "--release", "saves"]);
+    let message = || f.field("configmap/saves-config", "{.data.message}");
+    f.until(SOON, "the folder is synced", || message() == "hello");
+    repo.put("values.yaml", &repo.read("values.yaml").replace("hello", "saved"));
+    f.until(SOON, "the save is synced", || message() == "saved");
+    let good = repo.read("templates/config.yaml");
+    repo.put("templates/config.yaml", "{{ fail \"on purpose\" }}");
+    let log = || std::fs::read_to_string(dev.log()).unwrap_or_default();
+    f.until(SOON, "what is wrong is said", || log().contains("on purpose"));
+    assert_eq!(message(), "saved");
+    repo.put("templates/config.yaml", &good);
+    repo.put("values.yaml", &repo.read("values.yaml").replace("saved", "saved again"));
+    f.until(SOON, "the next save is synced", || message() == "saved again");
+    f.until(SOON, "it is said", || log().contains("+  message: saved again") && log().contains("in sync: "));
+}
+
 #[test]
 fn an_image_that_is_missing_is_waited_for() {
     let f = Fixture::get("late-image");

@@ -44,6 +44,30 @@ fn what_is_good_goes_on_to_the_next_branch() {
     assert_eq!(f.env("stage")["status"]["release"]["number"], 2);
 }
 
+/// The chart comes to need a key that the next Environment does not give: the promotion is refused with its name, until it does.
+#[test]
+fn a_promotion_that_would_miss_a_required_key_is_refused_with_its_name() {
+    let f = Fixture::get("required");
+    let repo = Repository::new("required");
+    repo.git(&["push", "-q", "../bare.git", "develop:staging"]);
+    let values = "values: {inline: {queue: {host: mq.dev}}}\n";
+    f.create(&follows("dev", "develop", "required", &repo, &format!("promote: {{to: staging, after: 1s, keep: [staging.yaml]}}\n{values}")));
+    f.create(&follows("stage", "staging", "required", &repo, ""));
+    f.wait("stage", SOON, |env| ready(env, "True", "InSync"));
+    let before = repo.remote(&["rev-parse", "staging"]);
+    repo.push("templates/config.yaml", |text| format!("{text}  queue: {{{{ required \"queue.host is not set\" (.Values.queue).host }}}}\n"));
+    let env = f.wait("dev", SOON, |env| condition(env, "Promoted")["reason"] == "PromotionRefused");
+    let said = condition(&env, "Promoted")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(said.contains("required/stage would refuse it") && said.contains("queue.host is not set"), "{said}");
+    let (done, said) = f.windlass_by_admin(&["promote", "dev"]);
+    assert!(!done && said.contains("queue.host is not set"), "{said}");
+    assert_eq!(repo.remote(&["rev-parse", "staging"]), before, "nothing was pushed");
+    assert_eq!(f.field("configmap/dev-config", "{.data.queue}"), "mq.dev", "it is good where it is");
+    // Given what it lacks, the Environment takes what it is promoted.
+    f.kubectl(&["patch", "environment", "stage", "--type=merge", "-p", &json!({"spec": {"values": {"inline": {"queue": {"host": "mq.stage"}}}}}).to_string()]);
+    f.until(SOON, "the promotion is made", || f.field("configmap/stage-config", "{.data.queue}") == "mq.stage");
+}
+
 #[test]
 fn a_bad_commit_is_taken_back_on_its_branch() {
     let f = Fixture::get("revert");

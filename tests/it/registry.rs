@@ -101,6 +101,31 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// Puts an artifact beside an image that refers to it, as signers and scanners do; and, as the distribution registry has no API for it,
+    /// into the index under the tag that the OCI's specification has for this.
+    #[allow(dead_code)] // the end-to-end tests alone need it
+    pub async fn attach(&self, repository: &str, digest: &str, kind: &str) {
+        let (client, auth) = (self.client(), self.auth());
+        let subject = Reference::with_digest(self.host(), repository.to_owned(), digest.to_owned());
+        let size = client.pull_manifest_raw(&subject, &auth, &[OCI_IMAGE_MEDIA_TYPE]).await.expect("the image is there").0.len();
+        let layer = ImageLayer::new(b"{}".to_vec(), kind.to_owned(), None);
+        let config = Config::new(b"{}".to_vec(), "application/vnd.oci.empty.v1+json".into(), None);
+        let mut manifest = serde_json::to_value(OciImageManifest::build(std::slice::from_ref(&layer), &config, None)).unwrap();
+        manifest["mediaType"] = OCI_IMAGE_MEDIA_TYPE.into();
+        manifest["artifactType"] = kind.into();
+        manifest["subject"] = serde_json::json!({ "mediaType": OCI_IMAGE_MEDIA_TYPE, "digest": digest, "size": size });
+        let manifest: OciImageManifest = serde_json::from_value(manifest).unwrap();
+        let artifact = self.reference(repository, "attached");
+        client.push(&artifact, &[layer], config, &auth, Some(manifest)).await.expect("the artifact is pushed");
+        let (bytes, digest_of) = client.pull_manifest_raw(&artifact, &auth, &[OCI_IMAGE_MEDIA_TYPE]).await.expect("it is there");
+        let entry = serde_json::json!({ "mediaType": OCI_IMAGE_MEDIA_TYPE, "digest": digest_of, "size": bytes.len(), "artifactType": kind });
+        let index = serde_json::json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [entry] });
+        let index = serde_json::from_value(index).unwrap();
+        client.push_manifest_list(&self.reference(repository, &digest.replace(':', "-")), &auth, index).await.expect("the index is pushed");
+    }
+}
+
 impl Drop for Registry {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -169,11 +169,13 @@ fn resident() -> u64 {
 }
 
 /// 2,000 calls a second (`WINDLASS_WEBHOOK_SECONDS` of them, ten by itself), half of them forged: wrong keys and wrong addresses.
-/// Slower on a busy machine, and as many. No valid one is lost, no forged one is heard, memory stays where it was.
+/// No valid one is lost, no forged one is heard, memory stays where it was; optimised code keeps up, and answers in time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_nothing_valid_is_lost_and_nothing_forged_is_heard() {
     const RATE: usize = 2000;
     const LINES: usize = 20;
+    /// Within this time all but one call in a thousand are answered: those that a busy machine's scheduler held up.
+    const IN_TIME: Duration = Duration::from_millis(100);
     /// What the process may grow by between the first tenth and the end, in MiB: buffers of connections, the allocator's own.
     const MAY_GROW: u64 = 48;
     let seconds: usize = std::env::var("WINDLASS_WEBHOOK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
@@ -195,10 +197,10 @@ async fn under_load_nothing_valid_is_lost_and_nothing_forged_is_heard() {
     });
     let begun = Instant::now();
     let each = RATE * seconds / LINES;
-    let slowest = Arc::new(Mutex::new(Duration::ZERO));
+    let times: Arc<Mutex<Vec<Duration>>> = Arc::new(Mutex::new(Vec::with_capacity(each * LINES)));
     let mut lines = Vec::new();
     for line in 0..LINES {
-        let (port, path, accepted, slowest) = (port.clone(), path.clone(), accepted.clone(), slowest.clone());
+        let (port, path, accepted, times) = (port.clone(), path.clone(), accepted.clone(), times.clone());
         lines.push(tokio::spawn(async move {
             let mut stream = TcpStream::connect(("127.0.0.1", port.port)).await.unwrap();
             let mut first = 0;
@@ -221,9 +223,7 @@ async fn under_load_nothing_valid_is_lost_and_nothing_forged_is_heard() {
                 let asked = Instant::now();
                 stream.write_all(&request(&path, &headers, &body)).await.unwrap();
                 let (code, text) = answer(&mut stream).await;
-                let mut slow = slowest.lock().unwrap();
-                *slow = (*slow).max(asked.elapsed());
-                drop(slow);
+                times.lock().unwrap().push(asked.elapsed());
                 if forged {
                     assert!(code == 401 || code == 404, "a forged call was answered {code} {text}");
                 } else {
@@ -250,12 +250,22 @@ async fn under_load_nothing_valid_is_lost_and_nothing_forged_is_heard() {
     listener.abort();
     let heard = heard.lock().unwrap().clone();
     let rate = (each * LINES) as f64 / took.as_secs_f64();
-    eprintln!("{} calls in {:.1} s: {rate:.0} a second, the slowest answer {:?}, memory {first} to {last} MiB", each * LINES, took.as_secs_f64(), slowest.lock().unwrap());
+    let mut times = times.lock().unwrap().clone();
+    times.sort_unstable();
+    let of = |share: usize| times[(times.len() - 1) * share / 1000];
+    eprintln!(
+        "{} calls in {:.1} s: {rate:.0} a second; answered within {:?} (half), {:?} (99 %), {:?} (99.9 %), {:?} (all); memory {first} to {last} MiB",
+        each * LINES, took.as_secs_f64(), of(500), of(990), of(999), of(1000),
+    );
     assert_eq!(wanted.len(), each * LINES / 2);
     let lost: Vec<&String> = wanted.difference(&heard).take(5).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
     let forged: Vec<&String> = heard.iter().filter(|branch| branch.starts_with("forged")).take(5).collect();
     assert!(forged.is_empty(), "heard: {forged:?}");
+    if !cfg!(debug_assertions) {
+        assert!(rate >= RATE as f64 * 0.98, "only {rate:.0} calls a second");
+        assert!(of(999) <= IN_TIME, "answers took {:?}", of(999));
+    }
     // The test keeps the branches that it sent itself, twice: about 100 bytes each.
     let own = (wanted.len() * 400) as u64 >> 20;
     assert!(last <= first + MAY_GROW + own, "memory went from {first} to {last} MiB");

@@ -65,7 +65,7 @@ fn the_corpus_is_edited_in_place() {
         values_files(unpacked.path(), &mut files);
     }
     assert!(files.len() >= 3, "only {} values files were found", files.len());
-    let (mut edits, mut refused, mut unread) = (0, 0, 0);
+    let (mut edits, mut refused, mut unread, begun) = (0, 0, 0, std::time::Instant::now());
     for file in &files {
         let text = std::fs::read(file).unwrap();
         let Ok(value) = yaml::from_yaml_raw(&text) else {
@@ -104,5 +104,6 @@ fn the_corpus_is_edited_in_place() {
             assert_eq!(yaml::edit::get(&together, &edit.path).unwrap().as_deref(), Some(edit.value.as_str()), "{}", file.display());
         }
     }
-    eprintln!("{} files, {edits} edits, {refused} refused for anchors, {unread} files that are no YAML", files.len());
+    let took = begun.elapsed().as_secs_f64();
+    eprintln!("{} files, {edits} edits, {refused} refused for anchors, {unread} files that are no YAML; {took:.1} s", files.len());
 }

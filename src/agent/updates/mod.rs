@@ -86,6 +86,15 @@ struct Wanted {
     by_hand: bool,
 }
 
+/// How many platforms and referrers of an image a status names.
+const MAX_LISTED: usize = 20;
+
+/// A label as a status holds it: strangers write them.
+fn cut(text: &str) -> String {
+    const LONGEST: usize = 300;
+    text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect()
+}
+
 impl Updater {
     async fn run(mut self, mut apps: watch::Receiver<Arc<App>>, look: &Notify) {
         let mut pause = FIRST_PAUSE;
@@ -183,12 +192,39 @@ impl Updater {
                 }
             }
         }
+        self.describe(app, &wanted, &mut statuses).await;
         if let Some(request) = request {
             self.answered(app, &request, &wanted).await;
         }
         self.shared.image_status.set(&app.id(), statuses);
         let _ = self.registry.wake(&app.id(), Wake::Told);
         whole
+    }
+
+    /// Tells of the picked images what their registries tell. What refers to an image comes after it: that is asked for each time.
+    async fn describe(&mut self, app: &App, wanted: &[Wanted], statuses: &mut [ImageStatus]) {
+        for wanted in wanted.iter().filter(|wanted| !wanted.by_hand) {
+            let Some(status) = statuses.iter_mut().find(|status| status.image == wanted.spec.image) else { continue };
+            let details = &wanted.details;
+            if status.digest != details.digest {
+                continue;
+            }
+            let label = |name: &str| details.labels.get(&format!("org.opencontainers.image.{name}")).map(|text| cut(text)).unwrap_or_default();
+            (status.source, status.revision) = (label("source"), label("revision"));
+            (status.created, status.platforms, status.size) = (details.created.clone(), details.platforms.clone(), details.size);
+            status.platforms.truncate(MAX_LISTED);
+            status.referrers = self.referrers(app, wanted).await;
+            if let Some(acted) = self.acted.get_mut(&wanted.spec.image) {
+                *acted = ImageStatus { message: String::new(), ..status.clone() };
+            }
+        }
+    }
+
+    /// The kinds of what refers to an image; none where its registry cannot say.
+    async fn referrers(&self, app: &App, wanted: &Wanted) -> Vec<String> {
+        let Ok(options) = pick::options(&self.shared, app, &wanted.spec).await else { return Vec::new() };
+        let found = self.shared.registries.referrers(&wanted.image, &wanted.details.digest, &options).await.unwrap_or_default();
+        found.into_iter().map(|referrer| cut(&referrer.kind)).take(MAX_LISTED).collect()
     }
 
     /// Whether it was picked and written before.

@@ -71,14 +71,36 @@ impl GitCache {
         let door = self.door(spec, creds)?;
         self.door(&GitSpec { branch: promotion.to.clone(), ..spec.clone() }, creds)?;
         self.write(&door, |repo, link| {
-            let heads = self.bring_both(repo, &door, link, &promotion.to)?;
-            let source = promotion.commit.0;
-            repo.find_commit(source).map_err(|_| gone(&door, source))?;
-            match heads {
-                None => push_to(repo, link, source, &promotion.to).map(|()| Moved::FastForward(promotion.commit)),
-                Some(target) => merge(repo, link, source, target, promotion),
+            let moved = self.prepare(repo, &door, link, promotion)?;
+            if let Moved::FastForward(commit) | Moved::Committed(commit) = moved {
+                push_to(repo, link, commit.0, &promotion.to)?;
             }
+            Ok(moved)
         })
+    }
+
+    /// What the other branch would be at after [`GitCache::promote`], made and not pushed: its files can be read from the cache.
+    ///
+    /// # Errors
+    /// As fetching fails.
+    pub fn propose(&self, spec: &GitSpec, creds: &Credentials, promotion: &Promotion) -> Result<Moved, SourceError> {
+        let door = self.door(spec, creds)?;
+        self.door(&GitSpec { branch: promotion.to.clone(), ..spec.clone() }, creds)?;
+        self.with_repo(&self.slot(&door.url), &door.url, |repo| {
+            let link = Link { url: &door.url, creds: &door.creds, limits: &self.limits };
+            self.prepare(repo, &door, &link, promotion)
+        })
+    }
+
+    /// Fetches both branches and makes the commit where one is needed.
+    fn prepare(&self, repo: &Repository, door: &Door, link: &Link<'_>, promotion: &Promotion) -> Result<Moved, Failure> {
+        let heads = self.bring_both(repo, door, link, &promotion.to)?;
+        let source = promotion.commit.0;
+        repo.find_commit(source).map_err(|_| gone(door, source))?;
+        match heads {
+            None => Ok(Moved::FastForward(promotion.commit)),
+            Some(target) => merge(repo, source, target, promotion),
+        }
     }
 
     /// Takes one commit of the branch back by a new commit: the tree is its parent's where it is the head, else a three-way merge.
@@ -169,7 +191,7 @@ impl GitCache {
     }
 }
 
-fn merge(repo: &Repository, link: &Link<'_>, source: Oid, target: Oid, promotion: &Promotion) -> Result<Moved, Failure> {
+fn merge(repo: &Repository, source: Oid, target: Oid, promotion: &Promotion) -> Result<Moved, Failure> {
     // Opened anew: libgit2 keeps commits as it first read them, without the parents that a deeper fetch brought.
     let repo = Repository::open_bare(repo.path()).map_err(damaged)?;
     if source == target || repo.graph_descendant_of(target, source).map_err(damaged)? {
@@ -178,11 +200,9 @@ fn merge(repo: &Repository, link: &Link<'_>, source: Oid, target: Oid, promotion
     let (ours, theirs) = (repo.find_commit(target).map_err(damaged)?, repo.find_commit(source).map_err(damaged)?);
     let tree = kept(&repo, &theirs.tree().map_err(damaged)?, &ours.tree().map_err(damaged)?, &promotion.keep)?;
     if repo.graph_descendant_of(source, target).map_err(damaged)? && tree.id() == theirs.tree_id() {
-        push_to(&repo, link, source, &promotion.to)?;
         return Ok(Moved::FastForward(promotion.commit));
     }
     let made = commit_tree(&repo, &promotion.identity, &promotion.message, &tree, &[target, source])?;
-    push_to(&repo, link, made, &promotion.to)?;
     Ok(Moved::Committed(CommitId(made)))
 }
 

@@ -22,11 +22,11 @@ pub const PARTS: &[Part] = &[
     Part { name: "lint", about: "clippy with warnings as errors, for both feature sets; licences and sources of the dependencies", run: lint },
     Part { name: "unit", about: "unit tests of the library", run: unit },
     Part { name: "cases", about: "tests against real counterparts and goldens made by helm, Go and Prometheus; the architecture rules", run: cases },
-    Part { name: "corpus", about: "helm's output for hundreds of public charts and thousands of templates, where ../shared holds them", run: corpus },
+    Part { name: "corpus", about: "helm's output for hundreds of public charts and thousands of templates, edits of their values, where ../shared holds them", run: corpus },
     Part { name: "sim", about: "the decision in a fake world with faults and crashes, over many seeds", run: sim },
     Part { name: "cluster", about: "the main job on a real API server with fake nodes", run: cluster },
     Part { name: "faults", about: "kill -9 after each write, two leaders, a proxy that refuses and lies, an API server that goes away (--all: every case)", run: faults },
-    Part { name: "load", about: "many Environments at once: time, CPU, memory and requests, printed (--all: 200 of them)", run: load },
+    Part { name: "load", about: "webhooks, 2,000 a second; many Environments at once: time, CPU, memory and requests, printed (--all: a minute, 200 of them)", run: load },
     Part { name: "node", about: "real containers on this machine, requests to them meanwhile; the agent's image updating itself (needs root)", run: node },
     Part { name: "guides", about: "every command of docs/guides, on a real API server with fake nodes", run: guides },
 ];
@@ -137,8 +137,8 @@ fn unit() -> Result<()> {
 fn cases() -> Result<()> {
     crate::tools::tool("helm")?;
     crate::tools::tool("helm3")?;
-    // The simulation is a part of its own, with optimised code.
-    cargo_test(&["--test", "it", "--", "--skip", "sim::"])
+    // Optimised code has parts of its own: sim, corpus, load.
+    cargo_test(&["--test", "it", "--", "--skip", "sim::", "--skip", "yaml_edit::", "--skip", "webhooks::under_load"])
 }
 
 fn sim() -> Result<()> {
@@ -167,6 +167,11 @@ fn own_path() -> Result<PathBuf> {
 
 fn load() -> Result<()> {
     crate::tools::tools(crate::tools::CONTROL_PLANE)?;
+    let mut webhooks = crate::agent::quick_cargo(&["test", "--package", "windlass", "--test", "it", "webhooks::under_load", "--", "--nocapture"])?;
+    if ALL.load(Ordering::Relaxed) {
+        webhooks.env("WINDLASS_WEBHOOK_SECONDS", "60");
+    }
+    run_tests(webhooks)?;
     let environments = if ALL.load(Ordering::Relaxed) { "200" } else { "40" };
     let mut command = Command::new(own_path()?);
     // The optimised program that other parts build, too.
@@ -187,6 +192,8 @@ fn node() -> Result<()> {
 
 /// The corpus is not part of the project: it may be absent, and that is said.
 fn corpus() -> Result<()> {
+    // Those of its values files that are there; without the corpus those of the project.
+    run_tests(crate::agent::quick_cargo(&["test", "--package", "windlass", "--test", "it", "yaml_edit::", "--", "--nocapture"])?)?;
     let shared = root_dir().join("../shared");
     if !shared.join("corpus/compare").exists() {
         println!("../shared/corpus is not there: nothing to compare with");
