@@ -7,6 +7,7 @@ pub mod chart; // a chart's files, metadata, dependencies, values and schema
 pub mod render; // chart and values to hooks and manifests, as `helm template` orders them
 pub mod object; // Kubernetes objects by name: identity, order, ownership, digests
 pub mod check; // is it what a cluster takes: every object against the schema of its kind
+pub mod transform; // patches, images, labels and strategies on what was rendered
 pub mod plan; // desired against live: what would change, shown to people
 pub mod health; // is it healthy, by kind, with a reason
 pub mod release; // Helm's release records and what stands beside them

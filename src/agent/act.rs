@@ -5,15 +5,17 @@ use super::{
     Driver, Keeper, hooks, stages,
     drive::now,
     learn::kinds,
+    target::Content,
     status::short,
 };
 use crate::{
     cluster::{ApiError, Held},
-    decide::{self, Approved, Class, Entry, Failure, Mark, Memory, Millis, Op, Phase, Stage, Step, Waves},
+    decide::{self, Approved, Class, Entry, Failure, Managed, Mark, Memory, Millis, Op, Phase, Stage, Step, Waves},
     metrics::{Outcome, SyncResult},
     object::{Object, ObjectRef, sort_waves_back, wave_ends},
     release::{self, Event, Release},
     secrets::Redactor,
+    transform::{self, Strategy},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -33,6 +35,7 @@ impl<K: Keeper> Driver<K> {
             Step::Run { number, stage } => return self.run_stage(number, stage).await,
             Step::Advance { number, stage, wave } => self.advance(number, stage, wave).await,
             Step::CountTry { number, not_before, failure } => self.count_try(number, not_before, failure).await,
+            Step::Restore(managed) => self.restore(*managed).await,
             Step::Close { number } => self.close(number).await,
             Step::Fail { number, failure } => self.fail(number, failure).await,
             Step::Remember(memory) => self.remember(memory).await,
@@ -77,7 +80,7 @@ impl<K: Keeper> Driver<K> {
 
     fn entered(&mut self, phase: Phase) {
         let Some(held) = &self.work.held else { return };
-        let entry = Entry { number: u64::from(held.release.version), phase, mark: held.mark.clone(), modified: now() };
+        let entry = Entry { number: u64::from(held.release.version), phase, mark: held.mark.clone(), modified: now(), uid: held.uid.clone() };
         self.enter(entry);
     }
 
@@ -96,6 +99,7 @@ impl<K: Keeper> Driver<K> {
             good: false,
             holder: self.shared.holder.clone(),
             approved,
+            colour: String::new(),
         };
         let time = jiff::Timestamp::now();
         if self.app.spec.release.create_namespace
@@ -108,7 +112,8 @@ impl<K: Keeper> Driver<K> {
             Op::Uninstall { .. } => {
                 let held = self.held(number).await?;
                 held.release.uninstalling(time);
-                let mark = begin(&held.release, mark);
+                held.created = None;
+                let mark = begin(&held.release, mark, false);
                 let stage = mark.stage;
                 held.mark = Some(mark);
                 let mut held = held.clone();
@@ -123,6 +128,10 @@ impl<K: Keeper> Driver<K> {
                 let target = self.records.get(to).await?;
                 let target = target.ok_or_else(|| ApiError::unreachable(format!("release {to} has gone")))?.release;
                 let last = self.held(number - 1).await?.release.clone();
+                if let Strategy::BlueGreen { .. } = self.app.post_render.strategy {
+                    let objects = crate::object::split_documents(&target.manifest).unwrap_or_default();
+                    mark.colour = transform::of_colour(&objects).unwrap_or_default().into();
+                }
                 release::rollback(&target, &last, time)
             }
             Op::Install | Op::Upgrade => {
@@ -130,14 +139,28 @@ impl<K: Keeper> Driver<K> {
                     self.facts.target = None;
                     return Ok(());
                 };
+                // Before the record, as helm does: what the release's kinds are defined by stays when the release goes.
+                if let Err(failure) = stages::define(&self.shared, &content.crds, self.app.spec.release.crds).await {
+                    self.refuse_plan(mark.digest, failure).await;
+                    return Ok(());
+                }
+                let (rendered, colour) = match self.in_colour(&content).await {
+                    Ok(coloured) => coloured,
+                    Err(failure) => {
+                        self.refuse_plan(mark.digest, failure).await;
+                        return Ok(());
+                    }
+                };
                 match self.record.as_ref().and_then(|record| record.deployed().map(|entry| entry.number)) {
                     Some(current) => {
                         let current = self.held(current).await?.clone();
-                        let release = release::upgrade(&current.release, (number - 1) as u32, content.rendered.clone(), time);
+                        mark.colour = colour.unwrap_or_default().into();
+                        let release = release::upgrade(&current.release, (number - 1) as u32, rendered, time);
                         self.work.previous = Some(current);
                         release
                     }
-                    None => release::install(&self.app.release, &self.app.target_namespace, content.rendered.clone(), time),
+                    // There is no old set to stand beside.
+                    None => release::install(&self.app.release, &self.app.target_namespace, rendered, time),
                 }
             }
         };
@@ -149,7 +172,7 @@ impl<K: Keeper> Driver<K> {
             }
             Err(failure) => return Err(ApiError::unreachable(failure.message)),
         }
-        let (shown, mark) = (short(&mark.revision), begin(&release, mark));
+        let (shown, mark) = (short(&mark.revision), begin(&release, mark, self.drains(op)));
         self.work.held = Some(self.records.create(release, &mark).await?);
         self.work.began = Some((number, mark.stage));
         self.entered(Phase::Open);
@@ -162,6 +185,34 @@ impl<K: Keeper> Driver<K> {
         if let Some(approved) = mark.approved {
             self.tell_approved(number, &approved).await;
         }
+        Ok(())
+    }
+
+    /// What has to be there before a release can be opened cannot be made: the plan is refused after all.
+    async fn refuse_plan(&mut self, digest: String, failure: Failure) {
+        let next = now() + match failure.class {
+            Class::Transient => decide::backoff(self.policy.backoff, 1),
+            _ => self.policy.interval.max(10_000),
+        };
+        tracing::warn!(environment = self.app.id(), reason = failure.reason, "{}", failure.message);
+        self.events.warn(&failure.reason, &failure.message).await;
+        let base = self.record.as_ref().and_then(|record| record.deployed()).map(|entry| entry.number);
+        self.facts.plan = Some(decide::PlanFact { digest, base, result: Err(failure), guard: Vec::new(), next });
+    }
+
+    /// Takes our marks off objects and records: what is left is a release as helm would have made it, for helm applied it by name.
+    pub(super) async fn orphan(&mut self) -> Result<(), Failure> {
+        let numbers: Vec<u64> = self.record.iter().flat_map(|record| &record.entries).map(|entry| entry.number).collect();
+        if let Some(last) = numbers.last() {
+            let objects = self.released(*last).await?;
+            for object in objects.iter() {
+                stages::unmark(&self.shared, &object.reference, &self.app.id()).await?;
+            }
+        }
+        for number in numbers {
+            self.records.unmark(number).await.map_err(|error| error.failure(&format!("taking our marks off release {number}")))?;
+        }
+        self.events.normal("Orphaned", "the release stays, as helm's own").await;
         Ok(())
     }
 
@@ -217,40 +268,67 @@ impl<K: Keeper> Driver<K> {
             Op::Uninstall { .. } => (Event::PreDelete, Event::PostDelete),
         };
         match stage {
-            Stage::PreHooks => self.hooks(release, mark, &before).await,
+            Stage::PreHooks => {
+                if self.drains(mark.op) {
+                    self.drain(u64::from(release.version)).await?;
+                }
+                self.hooks(release, mark, &before).await
+            }
             Stage::PostHooks => self.hooks(release, mark, &after).await,
             Stage::Apply if matches!(mark.op, Op::Uninstall { .. }) => self.delete_all(release).await,
             Stage::Apply => self.apply_wave(release, mark).await,
+            Stage::Switch => self.switch(release).await,
+            Stage::Prune => self.prune(release).await,
             Stage::Tests => self.tests(release, mark).await,
-            Stage::Health | Stage::Close => Ok(()),
+            Stage::Health | Stage::Keep | Stage::Close => Ok(()),
         }
+    }
+
+    /// Whether all that runs goes before such an attempt applies anything.
+    fn drains(&self, op: Op) -> bool {
+        matches!(op, Op::Upgrade | Op::Rollback { .. }) && self.app.post_render.strategy == Strategy::Recreate
+    }
+
+    /// `strategy: Recreate`: no Pod of what ran before is left when hooks run and the new set comes. Done again after a crash, it
+    /// finds nothing left to do.
+    async fn drain(&mut self, number: u64) -> Result<(), Failure> {
+        let before = self.before(number).await?;
+        stages::drain(&self.shared, &before, self.app.timeout).await
     }
 
     /// Applies the objects of the wave; with the last one, what is no longer part of the release goes.
     async fn apply_wave(&mut self, release: &Release, mark: &Mark) -> Result<(), Failure> {
-        let (number, waves) = (u64::from(release.version), mark.waves);
+        let number = u64::from(release.version);
         let objects = self.attempt_objects(number).await?;
-        let wave = &objects[wave_range(&objects, waves)];
-        let changed = self.changed(wave, mark);
-        if release.version == 1 && waves.at == 0 {
-            stages::apply(&self.shared, &super::target::crds(release), &[], true, None).await?;
-        }
+        let wave = &objects[wave_range(&objects, mark.waves)];
+        let mut now = self.changed(wave, mark);
         for gvk in kinds(&objects) {
             self.watch(&gvk).await?;
         }
-        let force = self.app.spec.sync.force_conflicts;
         let rules = stages::rules(&self.app, &objects);
-        stages::apply(&self.shared, wave, &rules, force, Some(&changed)).await?;
+        // Services lead to the old set until the new one has proved itself.
+        if !mark.colour.is_empty() {
+            let before = stages::before_the_switch(&self.shared, wave, &mark.colour).await?;
+            now.retain(|reference| before.contains(reference));
+        }
+        stages::apply(&self.shared, wave, &rules, self.manner(), Some(&now)).await?;
         for object in wave {
             if let Some(observed) = self.shared.watches.get(&object.reference) {
                 self.work.clean.insert(object.reference.clone(), observed.fingerprint);
             }
         }
-        if self.app.spec.sync.prune && waves.last() {
-            let before = self.before(number).await?;
-            let id = self.app.id();
-            stages::prune(&self.shared, &before, &objects, &id).await?;
-        }
+        if mark.colour.is_empty() && mark.waves.last() { self.prune(release).await } else { Ok(()) }
+    }
+
+    /// Services lead to the new set, one right after the other, in the order of the release.
+    async fn switch(&mut self, release: &Release) -> Result<(), Failure> {
+        let objects = self.attempt_objects(u64::from(release.version)).await?;
+        let services: Vec<ObjectRef> = objects.iter().filter(|object| transform::switches(object)).map(|object| object.reference.clone()).collect();
+        let rules = stages::rules(&self.app, &objects);
+        stages::apply(&self.shared, &objects, &rules, self.manner(), Some(&services)).await?;
+        let text = format!("release {}: {} Services lead to the new set", release.version, services.len());
+        tracing::info!(environment = self.app.id(), release = release.version, reason = "Switched", "{text}");
+        self.events.normal("Switched", &text).await;
         Ok(())
     }
 
@@ -268,6 +346,43 @@ impl<K: Keeper> Driver<K> {
         objects.iter().filter(|object| !same(object)).map(|object| object.reference.clone()).collect()
     }
 
+    /// What earlier releases had and this one has not goes, if that is the policy.
+    async fn prune(&mut self, release: &Release) -> Result<(), Failure> {
+        if !self.app.spec.sync.prune {
+            return Ok(());
+        }
+        let number = u64::from(release.version);
+        let objects = self.attempt_objects(number).await?;
+        let before = self.before(number).await?;
+        stages::prune(&self.shared, &before, &objects, &self.app.id()).await.map(drop)
+    }
+
+    /// What the head renders to, in the colour that does not serve now, where the strategy has colours.
+    pub(super) async fn in_colour(&mut self, content: &Content) -> Result<(release::Rendered, Option<&'static str>), Failure> {
+        let Strategy::BlueGreen { .. } = self.app.post_render.strategy else { return Ok((content.rendered.clone(), None)) };
+        let deployed = self.record.as_ref().and_then(|record| record.deployed().map(|entry| entry.number));
+        let serving = match deployed {
+            Some(number) => transform::of_colour(&self.released(number).await?),
+            None => None,
+        };
+        super::target::coloured(&self.app, &content.rendered, serving)
+    }
+
+    /// Whether objects that no release owns are taken over: somebody asked for it, and no release has been made since.
+    pub(super) fn adopting(&self) -> bool {
+        let handled = |token: &String| self.record.as_ref().is_some_and(|record| record.memory.is_handled("adopt", token));
+        self.app.requests.adopt.as_ref().is_some_and(|token| !handled(token))
+    }
+
+    /// How objects are applied, as the spec says.
+    pub(super) fn manner(&self) -> stages::Manner {
+        stages::Manner {
+            force: self.app.spec.sync.force_conflicts,
+            adopt: self.adopting(),
+            replace: self.app.spec.sync.immutable == crate::app::ImmutablePolicy::Replace,
+        }
+    }
+
     /// Everything that earlier releases may have left: the deployed one's objects and those of the record right before.
     async fn before(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
         let Some(record) = &self.record else { return Ok(Vec::new()) };
@@ -275,6 +390,7 @@ impl<K: Keeper> Driver<K> {
         let last = record.entries.iter().rev().find(|e| e.number < number).map(|e| e.number);
         let mut numbers: Vec<u64> = [deployed, last].into_iter().flatten().collect();
         numbers.dedup();
+        let helms: Vec<u64> = record.entries.iter().filter(|entry| of_helm(entry.mark.as_ref())).map(|entry| entry.number).collect();
         let mut objects = Vec::new();
         for number in numbers {
             let read;
@@ -286,7 +402,8 @@ impl<K: Keeper> Driver<K> {
                 }
             };
             if let Some(release) = release {
-                objects.extend(stages::desired(&self.shared, release, &self.app.id()).await?);
+                let found = stages::desired(&self.shared, release, &self.app.id()).await?;
+                objects.extend(stages::as_recorded(found, helms.contains(&number)));
             }
         }
         Ok(objects)
@@ -303,6 +420,7 @@ impl<K: Keeper> Driver<K> {
     async fn hooks(&mut self, release: &Release, mark: &Mark, event: &Event) -> Result<(), Failure> {
         let mut run = self.run_of(release, mark);
         let result = hooks::run(&self.shared, release, event, self.app.timeout, &mut run).await;
+        self.note(release, &mut run);
         self.doubt(&run).await;
         result
     }
@@ -320,6 +438,14 @@ impl<K: Keeper> Driver<K> {
             id: format!("{}.v{}/{:?}/{}", release.name, release.version, mark.stage, mark.opened),
             resumed: !began || mark.tries > 0,
             doubts: Vec::new(),
+            ran: Vec::new(),
+        }
+    }
+
+    /// How the hooks went, for `helm status`: written with the record when the attempt is closed, or lost in a crash.
+    pub(super) fn note(&mut self, release: &Release, run: &mut hooks::Run) {
+        if let Some(held) = self.work.held.as_mut().filter(|held| held.release.version == release.version) {
+            run.ran.drain(..).for_each(|ran| ran.note(&mut held.release));
         }
     }
 
@@ -338,8 +464,10 @@ impl<K: Keeper> Driver<K> {
         {
             return Ok(objects.clone());
         }
-        let release = self.held(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?.release.clone();
-        let mut objects = stages::desired(&self.shared, &release, &self.app.id()).await?;
+        let held = self.held(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
+        let (release, helms) = (held.release.clone(), of_helm(held.mark.as_ref()));
+        let found = stages::desired(&self.shared, &release, &self.app.id()).await?;
+        let mut objects = stages::as_recorded(found, helms);
         objects.extend(self.before(number).await?);
         sort_waves_back(&mut objects);
         let objects = Arc::new(objects);
@@ -373,7 +501,7 @@ impl<K: Keeper> Driver<K> {
         // Stages in which nothing is to be done are passed in one write.
         let mut stage = stage;
         while idle(&held.release, &mark, stage, jobs) {
-            stage = stage.next(mark.op, policy.tests_after(mark.op));
+            stage = Mark { stage, ..mark.clone() }.next(policy.tests_after(mark.op));
         }
         let waves = Waves { at: wave, ..mark.waves };
         let mark = Mark { stage, waves, since: now(), tries: 0, not_before: 0, failure: None, holder, ..mark };
@@ -386,6 +514,21 @@ impl<K: Keeper> Driver<K> {
         self.work.began = Some((number, stage));
         self.work.looks = 0;
         self.entered(Phase::Open);
+        Ok(())
+    }
+
+    /// Puts our mark back on a record that helm wrote again.
+    async fn restore(&mut self, managed: Managed) -> Result<(), ApiError> {
+        let number = managed.number;
+        let records = self.records.clone();
+        self.work.held = None;
+        let held = self.held(number).await?;
+        if held.uid != managed.uid || held.release.info.status != release::Status::Deployed {
+            return Err(ApiError::unreachable("the release record has changed since it was looked at".into()));
+        }
+        records.mark(held, managed.mark).await?;
+        self.entered(Phase::Deployed);
+        tracing::info!(environment = self.app.id(), release = number, reason = "MarkRestored", "helm wrote the record of release {number} again: it is as it was");
         Ok(())
     }
 
@@ -420,13 +563,15 @@ impl<K: Keeper> Driver<K> {
             if let Some(mut held) = held {
                 held.release.superseded();
                 self.records.replace(&mut held).await?;
-                let entry = Entry { number: old, phase: Phase::Superseded, mark: held.mark.clone(), modified: now() };
+                let entry = Entry { number: old, phase: Phase::Superseded, mark: held.mark.clone(), modified: now(), uid: held.uid.clone() };
                 self.enter(entry);
             }
         }
         let records = self.records.clone();
         let held = self.held(number).await?;
         held.release.deployed();
+        // As helm does: its own release in memory knows no labels of the record.
+        held.created = None;
         if let Some(mark) = &mut held.mark {
             mark.good = true;
             mark.stage = Stage::Close;
@@ -517,7 +662,9 @@ impl<K: Keeper> Driver<K> {
     async fn fail(&mut self, number: u64, failure: Failure) -> Result<(), ApiError> {
         let records = self.records.clone();
         let held = self.held(number).await?;
-        held.release.failed(&failure.message);
+        // A record that was just small enough must stay so.
+        held.created = None;
+        held.release.failed(&failure.message.chars().take(MAX_DESCRIPTION).collect::<String>());
         if let Some(mark) = &mut held.mark {
             mark.failure = Some(failure.clone());
         }
@@ -542,13 +689,35 @@ impl<K: Keeper> Driver<K> {
             // The branch has moved by our own hand.
             self.facts.head = None;
         }
+        let noticed = memory.foreign.clone().filter(|new| {
+            self.record.as_ref().and_then(|record| record.memory.foreign.as_ref()).is_none_or(|old| (old.number, &old.uid) != (new.number, &new.uid))
+        });
         if let Some(record) = &mut self.record {
             record.memory = memory;
+        }
+        if let Some(foreign) = noticed {
+            let text = super::status::by_helm(&foreign, self.policy.follow_helm);
+            tracing::warn!(environment = self.app.id(), release = foreign.number, reason = "ChangedByHelm", "{text}");
+            self.events.warn("ChangedByHelm", &text).await;
         }
         Ok(())
     }
 
     async fn repair(&mut self, number: u64) {
+        // What looks like drift may be helm at work: its record tells, and the watch on the records may be late.
+        match self.records.load().await {
+            Ok(record) if self.record.as_ref().is_some_and(|known| same_releases(known, &record)) => {}
+            Ok(record) => {
+                self.loaded(record);
+                self.work.held = None;
+                self.facts.drift = None;
+                return;
+            }
+            Err(error) => {
+                self.facts.drift = Some(decide::Drift::Unknown(error.failure("reading the release records"), now() + 5000));
+                return;
+            }
+        }
         let drifted = std::mem::take(&mut self.work.drifted);
         let what = match &self.facts.drift {
             Some(crate::decide::Drift::Found(what)) => what.clone(),
@@ -557,7 +726,8 @@ impl<K: Keeper> Driver<K> {
         let result = match self.released(number).await {
             Ok(objects) => {
                 let rules = stages::rules(&self.app, &objects);
-                stages::apply(&self.shared, &objects, &rules, true, Some(&drifted)).await
+                let manner = stages::Manner { force: true, ..self.manner() };
+                stages::apply(&self.shared, &objects, &rules, manner, Some(&drifted)).await
             }
             Err(failure) => Err(failure),
         };
@@ -595,6 +765,20 @@ pub(super) fn wave_range(objects: &[Object], waves: Waves) -> std::ops::Range<us
     begin..end_of(waves.at)
 }
 
+/// Whether a record is one that helm wrote: it bears no mark, or only that of its removal, which knows of nothing rendered.
+pub(super) fn of_helm(mark: Option<&Mark>) -> bool {
+    mark.is_none_or(|mark| matches!(mark.op, Op::Uninstall { .. }) && mark.digest.is_empty())
+}
+
+/// Whether nobody else wrote a release in between.
+fn same_releases(known: &decide::Record, read: &decide::Record) -> bool {
+    let of = |entry: &Entry| (entry.number, entry.phase, entry.uid.clone(), entry.mark.is_some());
+    known.entries.iter().map(of).eq(read.entries.iter().map(of))
+}
+
+/// How much of a failure a record's description takes, in characters; the whole of it stands in the condition.
+const MAX_DESCRIPTION: usize = 4000;
+
 /// A stage's label in metrics.
 fn measured(stage: Stage) -> crate::metrics::Stage {
     match stage {
@@ -605,8 +789,8 @@ fn measured(stage: Stage) -> crate::metrics::Stage {
 }
 
 /// The mark of an attempt at its first stage that has something to do.
-fn begin(release: &Release, mark: Mark) -> Mark {
-    let stage = if idle(release, &mark, Stage::PreHooks, false) { Stage::Apply } else { Stage::PreHooks };
+fn begin(release: &Release, mark: Mark, drains: bool) -> Mark {
+    let stage = if !drains && idle(release, &mark, Stage::PreHooks, false) { Stage::Apply } else { Stage::PreHooks };
     Mark { stage, ..mark }
 }
 

@@ -40,7 +40,7 @@ impl<K: Keeper> Driver<K> {
         let kept = match kept.filter(|kept| kept.content == digest && kept.base == base) {
             Some(kept) => kept,
             None => {
-                let kept = self.records.keep(digest, base, content.release(&self.app)).await.map_err(|error| error.failure(doing))?;
+                let kept = self.records.keep(digest, base, content.release(&self.app, content.rendered.clone())).await.map_err(|error| error.failure(doing))?;
                 let revision = short(&content.source.commit);
                 let text = format!("the plan {} of {revision} waits for approval", kept.digest);
                 tracing::info!(environment = self.app.id(), revision, reason = "AwaitingApproval", "{text}");

@@ -194,6 +194,9 @@ impl<K: Keeper> Driver<K> {
             while let Ok(wake) = self.inbox.try_recv() {
                 self.wake(wake);
             }
+            if let Some(managed) = self.record.as_ref().and_then(decide::managed) {
+                self.facts.managed = Some(managed);
+            }
             let decision = decide::decide(&self.view());
             if let Some(revision) = self.publish_due(&decision) {
                 self.publish_revision(revision).await;
@@ -413,9 +416,15 @@ impl<K: Keeper> Driver<K> {
                 }
             }
         }
-        if !self.app.spec.deletion_policy.eq(&crate::app::DeletionPolicy::Orphan)
-            && let Err(error) = self.records.forget().await
+        if self.policy.deleting
+            && self.policy.orphan
+            && let Err(failure) = self.orphan().await
         {
+            tracing::warn!(environment = self.app.id(), reason = failure.reason, "cannot leave the release to itself yet: {}", failure.message);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            return false;
+        }
+        if let Err(error) = self.records.forget().await {
             tracing::warn!(environment = self.app.id(), %error, "cannot remove the memory of the release");
         }
         match self.keeper.release(&self.app).await {
@@ -493,7 +502,7 @@ pub(super) fn now() -> Millis {
 
 /// What decisions need of the spec.
 fn policy(app: &App, holder: &str) -> Policy {
-    use crate::app::{DeletionPolicy, FirstInstall, SyncMode};
+    use crate::app::{DeletionPolicy, FirstInstall, OnHelmChange, SyncMode};
     let rollback = app.requests.rollback.as_ref().and_then(|text| {
         let (number, _) = text.split_once('@').unwrap_or((text, ""));
         Some((number.parse().ok()?, text.clone()))
@@ -531,5 +540,8 @@ fn policy(app: &App, holder: &str) -> Policy {
         retry: app.requests.retry.clone(),
         rollback_to: rollback,
         resume: app.requests.resume.clone(),
+        adopt: app.requests.adopt.clone(),
+        keep: app.keep.as_millis() as Millis,
+        follow_helm: app.spec.sync.on_helm_change == OnHelmChange::Follow,
     }
 }

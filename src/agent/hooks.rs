@@ -7,7 +7,7 @@ use crate::{
     decide::{Class, Failure},
     health,
     object::{self, Gvk, Object, ObjectRef},
-    release::{DeletePolicy, Event, Hook, Release, hooks_for},
+    release::{self, DeletePolicy, Event, Execution, Hook, OutputPolicy, Release, hooks_for},
 };
 use futures::{FutureExt as _, StreamExt as _};
 use kube::{
@@ -37,19 +37,78 @@ pub struct Run {
     pub resumed: bool,
     /// Sentences about hooks of which it cannot be told whether they ran.
     pub doubts: Vec<String>,
+    /// How the hooks went.
+    pub ran: Vec<Ran>,
 }
 
-/// Runs the hooks of an event, in Helm's order (weight, then name).
+/// How a hook ran, for the release's record.
+#[derive(Debug)]
+pub struct Ran {
+    path: String,
+    name: String,
+    execution: Execution,
+}
+
+impl Ran {
+    fn new(hook: &Hook, started: jiff::Timestamp, succeeded: bool) -> Ran {
+        let execution = Execution {
+            started_at: Some(started.into()),
+            completed_at: Some(jiff::Timestamp::now().into()),
+            phase: if succeeded { release::Phase::Succeeded } else { release::Phase::Failed },
+        };
+        Ran { path: hook.path.clone(), name: hook.name.clone(), execution }
+    }
+
+    /// Notes it on the release, where helm looks for it.
+    pub fn note(self, release: &mut Release) {
+        let hook = release.hooks.iter_mut().find(|hook| hook.path == self.path && hook.name == self.name);
+        if let Some(hook) = hook {
+            hook.last_run = self.execution;
+        }
+    }
+}
+
+/// Runs the hooks of an event as helm's `execHook` does: by weight, then name, each waited for; what `hook-succeeded` deletes
+/// goes when all of them have succeeded, the last one first.
 ///
 /// # Errors
 /// The first hook that fails, with the end of its log.
 pub async fn run(shared: &Shared, release: &Release, event: &Event, limit: Duration, run: &mut Run) -> Result<(), Failure> {
-    for hook in hooks_for(&release.hooks, event) {
+    let hooks = hooks_for(&release.hooks, event);
+    for (at, hook) in hooks.iter().enumerate() {
         let mut objects = read(shared, hook, &release.namespace).await?;
-        execute(shared, hook, &mut objects, limit, run).await.1?;
+        let started = jiff::Timestamp::now();
+        let (_, result) = execute(shared, hook, &mut objects, limit, run, false).await;
+        run.ran.push(Ran::new(hook, started, result.is_ok()));
+        if let Err(failure) = result {
+            for hook in &hooks[..at] {
+                clean(shared, hook, &release.namespace, DeletePolicy::HookSucceeded, limit).await;
+            }
+            return Err(failure);
+        }
+    }
+    for hook in hooks.iter().rev() {
+        clean(shared, hook, &release.namespace, DeletePolicy::HookSucceeded, limit).await;
     }
     Ok(())
 }
+
+/// Deletes a hook's objects if its policy says so; what cannot be deleted is no failure of the release.
+async fn clean(shared: &Shared, hook: &Hook, namespace: &str, when: DeletePolicy, limit: Duration) {
+    // Never definitions: all objects of their kinds would go with them (`deleteHookByPolicy` in helm's `pkg/action/hooks.go`).
+    if !hook.deletes(when) || hook.kind == DEFINITION {
+        return;
+    }
+    let Ok(objects) = read(shared, hook, namespace).await else { return };
+    for object in &objects {
+        if let Err(failure) = delete(shared, object, limit).await {
+            tracing::warn!(hook = hook.name, reason = failure.reason, "cleaning up: {}", failure.message);
+        }
+    }
+}
+
+/// A kind that hooks may have, and that is never deleted.
+const DEFINITION: &str = "CustomResourceDefinition";
 
 /// Runs the tests, all of them, so that a person sees every failure at once: one after the other, or in parallel. Each comes with
 /// the end of its log.
@@ -66,12 +125,13 @@ pub async fn test_with_logs(
     let width = if parallel { MAX_PARALLEL_TESTS } else { 1 };
     let mut tests = Vec::new();
     for hook in hooks_for(&release.hooks, &Event::Test) {
-        let run = Run { id: run.id.clone(), resumed: run.resumed, doubts: Vec::new() };
+        let run = Run { id: run.id.clone(), resumed: run.resumed, ..Run::default() };
         tests.push(test_one(shared, hook, &release.namespace, limit, run).boxed());
     }
     let ran = futures::stream::iter(tests).buffered(width).collect::<Vec<_>>().await;
-    ran.into_iter().map(|(result, doubts)| {
-        run.doubts.extend(doubts);
+    ran.into_iter().map(|(result, one)| {
+        run.doubts.extend(one.doubts);
+        run.ran.extend(one.ran);
         result
     }).collect()
 }
@@ -82,19 +142,21 @@ async fn test_one(
     namespace: &str,
     limit: Duration,
     mut run: Run,
-) -> (Result<(TestStatus, String), Failure>, Vec<String>) {
+) -> (Result<(TestStatus, String), Failure>, Run) {
     let mut objects = match read(shared, hook, namespace).await {
         Ok(objects) => objects,
-        Err(failure) => return (Err(failure), run.doubts),
+        Err(failure) => return (Err(failure), run),
     };
-    let (log, result) = execute(shared, hook, &mut objects, limit, &mut run).await;
+    let started = jiff::Timestamp::now();
+    let (log, result) = execute(shared, hook, &mut objects, limit, &mut run, true).await;
+    run.ran.push(Ran::new(hook, started, result.is_ok()));
     let (phase, message) = match result {
         Ok(()) => ("Succeeded", String::new()),
-        Err(failure) if failure.class != Class::Unhealthy => return (Err(failure), run.doubts),
+        Err(failure) if failure.class != Class::Unhealthy => return (Err(failure), run),
         Err(failure) if failure.reason == "HookTimeout" => ("TimedOut", failure.message),
         Err(failure) => ("Failed", failure.message),
     };
-    (Ok((TestStatus { name: hook.name.clone(), phase: phase.into(), message }, log)), run.doubts)
+    (Ok((TestStatus { name: hook.name.clone(), phase: phase.into(), message }, log)), run)
 }
 
 async fn read(shared: &Shared, hook: &Hook, namespace: &str) -> Result<Vec<Object>, Failure> {
@@ -108,28 +170,23 @@ async fn read(shared: &Shared, hook: &Hook, namespace: &str) -> Result<Vec<Objec
     Ok(objects)
 }
 
-/// Runs one hook: the end of its log, and how it went.
+/// Runs one hook: the end of its log, and how it went. A test stands for itself: it is cleaned up at once, and its log is kept.
 async fn execute(
     shared: &Shared,
     hook: &Hook,
     objects: &mut [Object],
     limit: Duration,
     run: &mut Run,
+    test: bool,
 ) -> (String, Result<(), Failure>) {
-    let policies = |when| hook.deletes(when);
     for object in objects.iter_mut() {
         match ran(shared, hook, object, run).await {
             Ok(true) => continue,
             Ok(false) => {}
             Err(failure) => return (String::new(), Err(failure)),
         }
-        // Helm's default where no policy is given.
-        let before = policies(DeletePolicy::BeforeHookCreation) || hook.delete_policies.is_empty();
-        if before && let Err(failure) = delete(shared, object, limit).await {
+        if let Err(failure) = begin(shared, hook, object, limit).await {
             return (String::new(), Err(failure));
-        }
-        if let Err(error) = shared.cluster.apply(&object.reference, &object.json, false, true).await {
-            return (String::new(), Err(super::stages::refused(object, &error)));
         }
     }
     let objects = &*objects;
@@ -138,7 +195,14 @@ async fn execute(
     for object in objects {
         result = complete(shared, object, limit).await;
         let failed = result.is_err();
-        log = tail(shared, &object.reference).await;
+        let shown = if failed { OutputPolicy::HookFailed } else { OutputPolicy::HookSucceeded };
+        let output = hook.output_log_policies.contains(&shown);
+        if failed || output || test {
+            log = tail(shared, &object.reference).await;
+        }
+        if output {
+            tracing::info!(hook = hook.name, object = %object.reference, log, reason = "HookLog", "output of hook {}", hook.name);
+        }
         if let Err(failure) = &mut result
             && !log.is_empty()
         {
@@ -149,9 +213,10 @@ async fn execute(
         }
     }
     let when = if result.is_ok() { DeletePolicy::HookSucceeded } else { DeletePolicy::HookFailed };
-    if policies(when) {
+    // Those that succeeded go together when all are done (see `run`).
+    if hook.kind != DEFINITION && hook.deletes(when) && (result.is_err() || test) {
         for object in objects {
-            match clean(shared, object).await {
+            match clear(shared, object).await {
                 Err(failure) if result.is_ok() && failure.class == Class::Transient => result = Err(failure),
                 Err(failure) => tracing::warn!(hook = hook.name, "{}", failure.message),
                 Ok(()) => {}
@@ -165,7 +230,7 @@ async fn execute(
 const CLEAN_TRIES: u32 = 5;
 
 /// Deletes what a hook left. If it cannot be deleted now, the stage is tried again, finds the hook's end, and comes here anew.
-async fn clean(shared: &Shared, object: &Object) -> Result<(), Failure> {
+async fn clear(shared: &Shared, object: &Object) -> Result<(), Failure> {
     let mut pause = Duration::from_millis(200);
     let mut tries = 1;
     loop {
@@ -176,6 +241,31 @@ async fn clean(shared: &Shared, object: &Object) -> Result<(), Failure> {
         }
         tries += 1;
         pause *= 2;
+    }
+}
+
+/// Creates a hook's object, in place of one that its policy deletes first.
+async fn begin(shared: &Shared, hook: &Hook, object: &Object, limit: Duration) -> Result<(), Failure> {
+    if hook.kind != DEFINITION {
+        if hook.deletes(DeletePolicy::BeforeHookCreation) {
+            delete(shared, object, limit).await?;
+        } else {
+            match shared.cluster.get(&object.reference).await {
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.failure(&format!("looking for hook {}", object.reference))),
+                Ok(_) => {
+                    let message = format!(
+                        "hook {} exists already, and its helm.sh/hook-delete-policy does not delete it before it runs: delete it, or add before-hook-creation",
+                        object.reference
+                    );
+                    return Err(Failure::new(Class::Conflict, "HookExists", message));
+                }
+            }
+        }
+    }
+    match shared.cluster.apply(&object.reference, &object.json, false, true).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(super::stages::refused(object, &error)),
     }
 }
 

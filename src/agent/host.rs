@@ -1,6 +1,14 @@
 //! What templates may ask of the world, answered by the machine.
 
-use crate::{memory::Meter, template::funcs::Host, value::Value};
+use crate::{
+    cluster::{ApiError, Cluster},
+    decide::{Class, Failure},
+    memory::Meter,
+    object::Gvk,
+    template::funcs::Host,
+    value::Value,
+};
+use std::{cell::RefCell, rc::Rc};
 
 /// Clock and randomness of the machine; the cluster and the network are not asked. What is rendered may hold so much memory
 /// from when this was made, on this thread.
@@ -32,6 +40,81 @@ impl Host for SystemHost {
 
     fn exhausted(&self) -> Option<String> {
         self.0.exceeded()
+    }
+
+    fn resolve(&self, _: &str) -> String {
+        String::new()
+    }
+}
+
+/// Clock and randomness of the machine; `lookup` asks the cluster, as helm's does on install and upgrade. The network is not
+/// asked.
+pub struct ClusterHost {
+    system: SystemHost,
+    cluster: Cluster,
+    runtime: tokio::runtime::Handle,
+    /// The last question that the API server did not answer or refused: rendering failed for that, not for the chart.
+    trouble: RefCell<Option<ApiError>>,
+}
+
+impl ClusterHost {
+    /// A host for one rendering on a thread on which waiting is allowed. To be made within the runtime.
+    pub fn new(cluster: Cluster) -> Rc<ClusterHost> {
+        Rc::new(ClusterHost { system: SystemHost::start(), cluster, runtime: tokio::runtime::Handle::current(), trouble: RefCell::default() })
+    }
+
+    /// The failure of a rendering, of the class that fits its cause: a server that cannot be asked, or a missing right, is not
+    /// the chart's fault and passes.
+    pub fn failure(&self, message: String) -> Failure {
+        let class = self.trouble.borrow().as_ref().map(ApiError::class).filter(|class| matches!(class, Class::Transient | Class::Denied));
+        match class {
+            Some(Class::Denied) => {
+                let hint = "; grant the agent's ServiceAccount that verb by a Role or ClusterRole";
+                Failure::new(Class::Denied, "LookupForbidden", format!("{message}{hint}"))
+            }
+            Some(class) => Failure::new(class, "LookupFailed", message),
+            None => Failure::new(Class::Config, "RenderFailed", message),
+        }
+    }
+}
+
+impl Host for ClusterHost {
+    fn now(&self) -> i128 {
+        self.system.now()
+    }
+
+    fn zone(&self) -> String {
+        self.system.zone()
+    }
+
+    fn random(&self, buffer: &mut [u8]) {
+        self.system.random(buffer);
+    }
+
+    /// As `newLookupFunction` in helm's `pkg/engine/lookup_func.go`: what does not exist is an empty map, an unknown kind is an
+    /// error, and so is what the server refuses, in its own words.
+    fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String> {
+        let gvk = Gvk::new(api_version, kind);
+        let found = self.runtime.block_on(self.cluster.look_up(&gvk, namespace, name));
+        match found {
+            Ok(Some(object)) => Ok(crate::object::to_datum(&object)),
+            Ok(None) => Ok(Value::Map(Default::default())),
+            Err(error) => {
+                let text = match error.reason.as_str() {
+                    "NoKindMatch" => {
+                        let kind = format!("{}/{}, Kind={}", gvk.group, gvk.version, gvk.kind);
+                        format!("unable to get apiresource from unstructured: {kind}: the server could not find the requested resource")
+                    }
+                    _ => error.message.clone(),
+                };
+                self.trouble.replace(Some(error));
+                Err(text)
+            }
+        }
+    }
+
+    fn exhausted(&self) -> Option<String> {
+        self.system.exhausted()
     }
 
     fn resolve(&self, _: &str) -> String {

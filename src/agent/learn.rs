@@ -1,7 +1,7 @@
 //! Steps that learn: they read, and note what they found as facts. They change nothing.
 
 use super::{
-    Driver, Keeper,
+    ClusterHost, Driver, Keeper,
     drive::{Told, now},
     gather::{self, At},
     status::short,
@@ -12,7 +12,7 @@ use crate::{
     app::{LintStatus, PlanStatus},
     health::{self, State},
     object::{self, Gvk, Object, ObjectRef, ownership},
-    plan,
+    plan::{self, drift},
     sources,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -98,6 +98,8 @@ impl<K: Keeper> Driver<K> {
         // A failure that is the revision's own stays until the branch or the spec moves. A signature may still come: as a tag.
         let next = match &digest {
             Err(failure) if matches!(failure.reason.as_str(), "CommitUnsigned" | "SignatureForeign") => now() + self.policy.interval.max(10_000),
+            // A missing right is granted outside of git.
+            Err(failure) if failure.class == Class::Denied => now() + self.policy.interval.max(10_000),
             Err(failure) if failure.class != Class::Transient => Millis::MAX,
             _ => next,
         };
@@ -111,11 +113,12 @@ impl<K: Keeper> Driver<K> {
         self.signed(revision).await?;
         let upgrade = self.record.as_ref().is_some_and(|record| record.deployed().is_some());
         let number = self.record.as_ref().map_or(1, crate::decide::Record::next_number);
+        let next = target::Next { number: number as u32, upgrade };
         let app = self.app.clone();
-        let capabilities = self.shared.capabilities.clone();
+        let (capabilities, cluster) = (self.shared.capabilities.clone(), self.shared.cluster.clone());
         let begun = std::time::Instant::now();
         let rendered = self.shared.blocking.compute(move || {
-            target::render_files(&app, gathered.files, gathered.layers, upgrade, number as u32, &capabilities)
+            target::render_files(&app, gathered.files, gathered.layers, next, &capabilities, &ClusterHost::new(cluster))
         });
         let rendered = rendered.await;
         self.shared.metrics.render_took(begun.elapsed());
@@ -190,9 +193,11 @@ impl<K: Keeper> Driver<K> {
     /// What applying the head would change, by dry run where there is something to change.
     async fn compare(&mut self) -> Result<Compared, Failure> {
         let content = self.work.content.clone().ok_or_else(|| Failure::new(Class::Bug, "NoContent", "nothing was rendered"))?;
-        let release = content.release(&self.app);
-        let install = self.record.as_ref().is_none_or(|record| record.deployed().is_none());
-        super::validate::validate(&self.shared, &release, install).await?;
+        let (rendered, _) = self.in_colour(&content).await?;
+        let release = content.release(&self.app, rendered);
+        fits(&release)?;
+        let crds = content.made_first(&self.app);
+        super::validate::validate(&self.shared, &release, crds).await?;
         let desired = super::stages::desired(&self.shared, &release, &self.app.id()).await?;
         let previous = match self.record.as_ref().and_then(|record| record.deployed().map(|entry| entry.number)) {
             Some(number) => self.released(number).await?,
@@ -206,7 +211,7 @@ impl<K: Keeper> Driver<K> {
         let mut found = Compared::default();
         self.work.same = (content.digest.clone(), Default::default());
         for object in &desired {
-            match self.compare_one(object, &desired, &previous).await? {
+            match self.compare_one(object, &desired, crds, &previous).await? {
                 Some(true) => {
                     found.counts.created += 1;
                     found.note("create", &object.reference);
@@ -227,6 +232,9 @@ impl<K: Keeper> Driver<K> {
     /// What would be deleted, and whether somebody has to agree to that first.
     async fn compare_gone(&self, desired: &[Object], previous: &[Object], found: &mut Compared) -> Result<(), Failure> {
         let gone: Vec<&Object> = previous.iter().filter(|old| !desired.iter().any(|new| new.reference.same_object(&old.reference))).collect();
+        let deployed = self.record.as_ref().and_then(|record| record.deployed());
+        let helms = deployed.is_some_and(|entry| super::act::of_helm(entry.mark.as_ref()));
+        let gone = super::stages::as_recorded(gone.into_iter().cloned().collect(), helms);
         let mut pruned = Vec::new();
         for object in &gone {
             if ownership::keep(&object.json) || ownership::prune_forbidden(&object.json) {
@@ -234,7 +242,7 @@ impl<K: Keeper> Driver<K> {
             }
             let reference = object.reference.clone();
             found.note("delete", &reference);
-            if let Some(content) = self.content_of(&reference).await? {
+            if let Some(content) = self.content_of(object).await? {
                 pruned.push(plan::Previous { reference, live: None, content });
             }
         }
@@ -245,7 +253,8 @@ impl<K: Keeper> Driver<K> {
     }
 
     /// Whether it still exists, and how many objects a CRD's kind has; of other kinds their number is of no matter.
-    async fn content_of(&self, reference: &ObjectRef) -> Result<Option<Option<u64>>, Failure> {
+    async fn content_of(&self, recorded: &Object) -> Result<Option<Option<u64>>, Failure> {
+        let reference = &recorded.reference;
         let precious = ["PersistentVolumeClaim", "CustomResourceDefinition", "Namespace"].contains(&reference.gvk.kind.as_str());
         if !precious {
             return Ok(Some(None));
@@ -256,7 +265,7 @@ impl<K: Keeper> Driver<K> {
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error.failure(&doing)),
         };
-        if ownership::keep(&live) || ownership::prune_forbidden(&live) || ownership::mark(&live) != Some(&self.app.id()) {
+        if ownership::keep(&live) || ownership::prune_forbidden(&live) || !super::stages::is_ours(&live, recorded, &self.app.id()) {
             return Ok(None);
         }
         if reference.gvk.kind != "CustomResourceDefinition" {
@@ -280,11 +289,17 @@ impl<K: Keeper> Driver<K> {
     }
 
     /// `Some(true)`: it would be created; `Some(false)`: changed; `None`: nothing.
-    async fn compare_one(&mut self, object: &Object, desired: &[Object], previous: &[Object]) -> Result<Option<bool>, Failure> {
+    async fn compare_one(
+        &mut self,
+        object: &Object,
+        desired: &[Object],
+        crds: &[Object],
+        previous: &[Object],
+    ) -> Result<Option<bool>, Failure> {
         let known = self.shared.watches.get(&object.reference);
         let before = previous.iter().find(|old| old.reference.same_object(&object.reference));
         let Some(live) = known else {
-            return self.compare_unwatched(object, desired).await.map(Some);
+            return self.compare_unwatched(object, desired.iter().chain(crds)).await.map(Some);
         };
         if before.is_some_and(|old| old.json == object.json) && self.work.clean.get(&object.reference) == Some(&live.fingerprint) {
             self.work.same.1.insert(object.reference.clone());
@@ -293,17 +308,38 @@ impl<K: Keeper> Driver<K> {
         if live.owner.as_deref() != Some(&self.app.id()) {
             self.check_owner(object).await?;
         }
-        let force = self.app.spec.sync.force_conflicts;
         let rules = super::stages::rules(&self.app, desired);
         let sent = super::stages::settled(&self.shared, object, &rules).await?;
-        let dry = self.shared.cluster.apply(&object.reference, &sent, true, force).await;
-        let dry = dry.map_err(|error| super::stages::refused(object, &error))?;
+        let manner = self.manner();
+        let dry = match super::stages::dry_run(&self.shared, object, &sent, manner).await {
+            Err(error) if manner.replace && super::stages::replaceable(object, &error) => return Ok(Some(false)),
+            Err(error) => return Err(self.immutable(object, &error).await.unwrap_or_else(|| super::stages::refused(object, &error))),
+            Ok(dry) => dry,
+        };
         let same = object::digest::drift_fingerprint(&dry.object) == live.fingerprint;
         Ok((!same).then_some(false))
     }
 
+    /// The refusal of an immutable field's change, with the field named.
+    async fn immutable(&self, object: &Object, error: &crate::cluster::ApiError) -> Option<Failure> {
+        let refusal = super::stages::refusal(error);
+        let fields = refusal.immutable_fields();
+        if fields.is_empty() {
+            return None;
+        }
+        let live = self.shared.cluster.get(&object.reference).await.unwrap_or_default();
+        let fields = crate::plan::immutable::narrow(&fields, &refusal, &live, &object.json).join(", ");
+        let from = object.source.as_ref().map(|source| format!(" (from {source})")).unwrap_or_default();
+        let advice = match crate::plan::immutable::holds_nothing(&object.reference) {
+            true => "take the change back, or set sync.immutable: Replace to have the object deleted and created anew",
+            false => "take the change back: what the object holds would be lost if it were replaced",
+        };
+        let message = format!("{}{from}: {fields} cannot be changed in place; {advice}", object.reference);
+        Some(Failure::new(Class::Config, "ImmutableField", message))
+    }
+
     /// No watch knows it: it does not exist, or somebody made it without Helm's label.
-    async fn compare_unwatched(&mut self, object: &Object, desired: &[Object]) -> Result<bool, Failure> {
+    async fn compare_unwatched<'a>(&self, object: &Object, defined: impl Iterator<Item = &'a Object>) -> Result<bool, Failure> {
         // A name that is free by all that is watched needs no question. (Where names may not be listed, the object is asked for.)
         if let Ok(false) = self.shared.watches.may_be_a_stranger(&object.reference).await {
             return Ok(true);
@@ -314,7 +350,7 @@ impl<K: Keeper> Driver<K> {
                 Ok(false)
             }
             // The kind may come with a CRD of the same release: then it is planned from the text.
-            Err(error) if error.reason == "NoKindMatch" && definition(desired, &object.reference.gvk).is_none() => {
+            Err(error) if error.reason == "NoKindMatch" && definition(defined, &object.reference.gvk).is_none() => {
                 let mut failure = super::stages::refused(object, &error);
                 failure.reason = "UnknownKind".into();
                 Err(failure)
@@ -334,8 +370,17 @@ impl<K: Keeper> Driver<K> {
 
     fn owned(&self, object: &Object, live: &serde_json::Value) -> Result<(), Failure> {
         let release = ownership::Release { name: self.app.release.clone(), namespace: self.app.target_namespace.clone() };
+        let owner = ownership::owner(live);
+        if owner.is_none() && self.adopting() {
+            return Ok(());
+        }
         ownership::check(live, &release).map_err(|why| {
-            Failure::new(Class::Conflict, "OwnedByAnother", ownership::conflict_text(&object.reference, &why))
+            let advice = match owner {
+                Some(_) => String::new(),
+                None => format!("; to take it over as it is, say `windlass adopt {}`", self.app.name),
+            };
+            let text = ownership::conflict_text(&object.reference, &why);
+            Failure::new(Class::Conflict, "OwnedByAnother", format!("{text}{advice}"))
         })
     }
 
@@ -519,13 +564,24 @@ impl<K: Keeper> Driver<K> {
                 continue;
             }
             let sent = super::stages::settled(&self.shared, object, &rules).await?;
-            let dry = self.shared.cluster.apply(&object.reference, &sent, true, true).await;
-            let dry = dry.map_err(|error| super::stages::refused(object, &error))?;
+            let manner = super::stages::Manner { force: true, ..self.manner() };
+            let dry = match super::stages::dry_run(&self.shared, object, &sent, manner).await {
+                // Somebody made it anew with another value in a field that cannot be changed.
+                Err(error) if manner.replace && super::stages::replaceable(object, &error) => {
+                    found.push((object.reference.clone(), "was made anew by somebody, with another immutable field".into()));
+                    continue;
+                }
+                Err(error) => return Err(self.immutable(object, &error).await.unwrap_or_else(|| super::stages::refused(object, &error))),
+                Ok(dry) => dry,
+            };
             if object::digest::drift_fingerprint(&dry.object) == live.fingerprint {
                 self.work.clean.insert(object.reference.clone(), live.fingerprint);
-            } else {
-                found.push((object.reference.clone(), format!("was changed{}", by_whom(&dry.object))));
+                continue;
             }
+            // Who, what, when: the live object tells, which no watch keeps.
+            let now = self.shared.cluster.get(&object.reference).await.map_err(|error| error.failure(&format!("reading {}", object.reference)))?;
+            let seen = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            found.push((object.reference.clone(), drift::sentence(&drift::differences(&now, &dry.object), &seen)));
         }
         Ok(found)
     }
@@ -580,21 +636,30 @@ fn some(sentences: Vec<String>) -> String {
     if more > 0 { format!("{text}; and {more} more") } else { text }
 }
 
+/// Whether the release's record fits into a Secret: a record is written before anything is applied, and again with how it went.
+fn fits(release: &crate::release::Release) -> Result<(), Failure> {
+    /// What times, statuses and the longest description may add to what is rendered.
+    const SPARE: usize = 16 * 1024;
+    let stamp = crate::release::Stamp::Created(jiff::Timestamp::UNIX_EPOCH);
+    let made = crate::release::secret(release, &Default::default(), stamp, None);
+    let size = match &made {
+        Ok(secret) => secret["data"]["release"].as_str().map_or(0, str::len) / 4 * 3,
+        Err(too_large) => too_large.size,
+    };
+    if size + SPARE > crate::release::MAX_PAYLOAD {
+        let error = crate::release::TooLarge { release: release.name.clone(), size };
+        return Err(Failure::new(Class::Config, "RecordTooLarge", error.to_string()));
+    }
+    Ok(())
+}
+
 /// The CRD among the objects that defines the kind.
-pub(super) fn definition<'a>(objects: &'a [Object], gvk: &Gvk) -> Option<&'a ObjectRef> {
-    let found = objects.iter().find(|object| {
+pub(super) fn definition<'a>(mut objects: impl Iterator<Item = &'a Object>, gvk: &Gvk) -> Option<&'a ObjectRef> {
+    let found = objects.find(|object| {
         let spec = &object.json["spec"];
         object.reference.gvk.kind == "CustomResourceDefinition" && spec["group"] == gvk.group.as_str() && spec["names"]["kind"] == gvk.kind.as_str()
     });
     found.map(|object| &object.reference)
-}
-
-/// Who else holds fields of the object, the latest first.
-fn by_whom(object: &serde_json::Value) -> String {
-    let managers = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
-    let others = managers.iter().filter(|m| m["manager"] != crate::cluster::MANAGER && m["subresource"].is_null());
-    let latest = others.max_by_key(|m| m["time"].as_str().unwrap_or_default().to_owned());
-    latest.and_then(|m| Some(format!(" by {}", m["manager"].as_str()?))).unwrap_or_default()
 }
 
 fn unhealthy(reference: &ObjectRef, health: &health::Health) -> Failure {

@@ -32,7 +32,7 @@ pub mod validate;
 
 use blocking::Blocking;
 pub use drive::{Driver, Keeper, Wake};
-pub use host::SystemHost;
+pub use host::{ClusterHost, SystemHost};
 pub use files::FileKeeper;
 pub use leader::{Election, LeaseOptions};
 pub use registry::Registry;

@@ -2,18 +2,18 @@
 //! questions and keeps only what it needs to decide.
 
 use super::{
-    Shared,
+    ClusterHost, Shared,
     gather::{self, At, Gathered},
-    stages,
+    stages::{self, refusal},
     target::{self, Content},
 };
 use crate::{
     app::{App, SourceStatus},
     chart::layers::Layer,
-    cluster::{ApiError, Records},
+    cluster::Records,
     decide::{Class, Failure, Record},
     object::{Gvk, Object, ObjectRef, ownership},
-    plan::{self, Candidate, Cause, Input, Observed, Options, Outcome, Plan, Previous, Refusal},
+    plan::{self, Candidate, Input, Observed, Options, Outcome, Plan, Previous, Refusal},
     sources::Credentials,
 };
 use std::collections::BTreeMap;
@@ -34,9 +34,8 @@ pub enum What {
 /// # Errors
 /// What keeps it from being fetched or rendered.
 pub async fn content(shared: &Shared, app: &App, record: &Record, what: &What) -> Result<Content, Failure> {
-    let upgrade = record.deployed().is_some();
-    let number = record.next_number() as u32;
-    let (app_too, capabilities) = (app.clone(), shared.capabilities.clone());
+    let next = target::Next { number: record.next_number() as u32, upgrade: record.deployed().is_some() };
+    let (app_too, capabilities, cluster) = (app.clone(), shared.capabilities.clone(), shared.cluster.clone());
     let gathered = match what {
         What::Local(folder) => {
             let files = gather::as_chart(app, target::load_local(folder)?)?;
@@ -48,7 +47,7 @@ pub async fn content(shared: &Shared, app: &App, record: &Record, what: &What) -
     };
     let source = gathered.source.clone();
     let rendered = shared.blocking.compute(move || {
-        let content = target::render_files(&app_too, gathered.files, gathered.layers, upgrade, number, &capabilities)?;
+        let content = target::render_files(&app_too, gathered.files, gathered.layers, next, &capabilities, &ClusterHost::new(cluster))?;
         Ok(Content { source, ..content })
     });
     rendered.await.map_err(|panic| Failure::new(Class::Bug, "Panic", format!("rendering: {panic}")))?
@@ -89,20 +88,26 @@ pub async fn credentials(shared: &Shared, app: &App) -> Result<Credentials, Fail
     Credentials::from_secret(&target::secret_data(&live)).map_err(|error| super::learn::source_failure(&error))
 }
 
+/// Whether objects that no release owns may be taken over: somebody asked for it (see the request `adopt`).
+pub fn adopting(app: &App) -> bool {
+    app.requests.adopt.is_some()
+}
+
 /// What applying the content would do, object by object.
 ///
 /// # Errors
 /// The cluster cannot be asked.
 pub async fn plan(shared: &Shared, app: &App, record: &Record, content: &Content) -> Result<Plan, Failure> {
     let id = app.id();
-    let desired = stages::desired(shared, &content.release(app), &id).await?;
     let before = before(shared, app, record).await?;
+    let (rendered, _) = target::coloured(app, &content.rendered, crate::transform::of_colour(&before))?;
+    let desired = stages::desired(shared, &content.release(app, rendered), &id).await?;
     let mut rules = plan::ignore::defaults();
     rules.extend(stages::rules(app, &desired));
     let mut namespaces = BTreeMap::new();
     let mut candidates = Vec::with_capacity(desired.len());
     for object in &desired {
-        let observed = observe(shared, app, object, &desired, &rules, &mut namespaces).await?;
+        let observed = observe(shared, app, object, &desired, content.made_first(app), &rules, &mut namespaces).await?;
         candidates.push(Candidate { desired: object.clone(), observed });
     }
     let mut previous = Vec::new();
@@ -113,7 +118,10 @@ pub async fn plan(shared: &Shared, app: &App, record: &Record, content: &Content
     let options = Options {
         release: ownership::Release { name: app.release.clone(), namespace: app.target_namespace.clone() },
         environment: id,
+        recorded_by_helm: record.deployed().is_some_and(|entry| super::act::of_helm(entry.mark.as_ref())),
         prune: app.spec.sync.prune,
+        adopt: adopting(app),
+        replace_immutable: app.spec.sync.immutable == crate::app::ImmutablePolicy::Replace,
         ignore: rules,
         ..Options::default()
     };
@@ -143,13 +151,14 @@ async fn observe(
     app: &App,
     object: &Object,
     desired: &[Object],
+    crds: &[Object],
     rules: &[plan::ignore::Rule],
     namespaces: &mut BTreeMap<String, bool>,
 ) -> Result<Observed, Failure> {
     let live = match shared.cluster.get(&object.reference).await {
         Ok(live) => live,
         Err(error) if error.reason == "NoKindMatch" => {
-            return Ok(match super::learn::definition(desired, &object.reference.gvk) {
+            return Ok(match super::learn::definition(desired.iter().chain(crds), &object.reference.gvk) {
                 Some(crd) => Observed::Hypothetical { why: format!("its kind is defined by {crd}, which the same plan creates") },
                 None => Observed::Refused(refusal(&error)),
             });
@@ -159,7 +168,8 @@ async fn observe(
         Err(error) => return Ok(Observed::Refused(refusal(&error))),
     };
     let sent = plan::ignore::settle(object, &live, rules);
-    let outcome = match shared.cluster.apply(&object.reference, &sent, true, app.spec.sync.force_conflicts).await {
+    let manner = stages::Manner { force: app.spec.sync.force_conflicts, adopt: adopting(app), ..Default::default() };
+    let outcome = match stages::dry_run(shared, object, &sent, manner).await {
         Ok(dry) => Outcome::Would(dry.object),
         Err(error) if error.class() == Class::Transient => return Err(stages::refused(object, &error)),
         Err(error) => Outcome::Refused(refusal(&error)),
@@ -193,7 +203,3 @@ async fn absent(shared: &Shared, app: &App, object: &Object, desired: &[Object],
     Ok(Observed::Refused(Refusal { code: 404, reason: "NotFound".into(), message: format!("namespaces \"{namespace}\" not found"), causes: Vec::new() }))
 }
 
-fn refusal(error: &ApiError) -> Refusal {
-    let cause = |cause: &crate::cluster::Cause| Cause { reason: cause.reason.clone(), field: cause.field.clone(), message: cause.message.clone() };
-    Refusal { code: error.code, reason: error.reason.clone(), message: error.message.clone(), causes: error.causes.iter().map(cause).collect() }
-}

@@ -3,15 +3,30 @@
 
 use super::Shared;
 use crate::{
-    app::App,
-    cluster::{ApiError, Delete},
+    app::{App, CrdPolicy},
+    cluster::{ApiError, Delete, Patched},
     decide::{Class, Failure},
-    object::{self, Gvk, Object, ObjectRef, ownership},
-    plan::ignore::{self, Rule},
+    object::{self, Gvk, Object, ObjectRef, managers, ownership},
+    plan::{Cause, Refusal, ignore::{self, Rule}},
     release::Release,
+    transform,
 };
 use serde_json::{Value, json};
 use std::{borrow::Cow, time::Duration};
+
+/// How objects are applied.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// Other managers' fields are taken over instead of reported.
+    pub force: bool,
+    /// Objects that `kubectl apply` made are taken over: its fields become ours.
+    pub adopt: bool,
+    /// An object whose immutable field changed is deleted and created anew.
+    pub replace: bool,
+}
+
+/// How long a replaced object may take to go.
+const REPLACE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How long a CRD or namespace may take to be usable.
 const ESTABLISH_TIMEOUT: Duration = Duration::from_secs(30);
@@ -71,11 +86,14 @@ pub async fn settled<'a>(shared: &Shared, object: &'a Object, rules: &[Rule]) ->
     if !observed.contested && !rules.iter().any(|rule| rule.concerns(object)) {
         return Ok(Cow::Borrowed(&object.json));
     }
-    let live = match shared.cluster.get(&object.reference).await {
+    let mut live = match shared.cluster.get(&object.reference).await {
         Ok(live) => live,
         Err(error) if error.is_not_found() => return Ok(Cow::Borrowed(&object.json)),
         Err(error) => return Err(error.failure(&format!("reading {}", object.reference))),
     };
+    if let Some(replicas) = object::annotation(&live, REPLICAS).and_then(|text| text.parse::<u64>().ok()) {
+        live["spec"]["replicas"] = replicas.into();
+    }
     let mut all = ignore::defaults();
     all.extend_from_slice(rules);
     Ok(Cow::Owned(ignore::settle(object, &live, &all)))
@@ -85,7 +103,7 @@ pub async fn settled<'a>(shared: &Shared, object: &'a Object, rules: &[Rule]) ->
 ///
 /// # Errors
 /// The first object that is refused, by name.
-pub async fn apply(shared: &Shared, objects: &[Object], rules: &[Rule], force: bool, only: Option<&[ObjectRef]>) -> Result<usize, Failure> {
+pub async fn apply(shared: &Shared, objects: &[Object], rules: &[Rule], manner: Manner, only: Option<&[ObjectRef]>) -> Result<usize, Failure> {
     let mut changed = 0;
     for object in objects {
         if only.is_some_and(|only| !only.contains(&object.reference)) {
@@ -93,8 +111,9 @@ pub async fn apply(shared: &Shared, objects: &[Object], rules: &[Rule], force: b
         }
         let before = shared.watches.get(&object.reference);
         let sent = settled(shared, object, rules).await?;
-        let patched = match shared.cluster.apply(&object.reference, &sent, false, force).await {
+        let patched = match send(shared, object, &sent, manner).await {
             Ok(patched) => patched,
+            Err(error) if manner.replace && replaceable(object, &error) => replace(shared, object, &error).await?,
             Err(error) => return Err(refused(object, &error)),
         };
         let version = patched.object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
@@ -105,6 +124,73 @@ pub async fn apply(shared: &Shared, objects: &[Object], rules: &[Rule], force: b
         establish(shared, &object.reference).await?;
     }
     Ok(changed)
+}
+
+/// Applies one object; fields that an earlier tool managed become ours.
+async fn send(shared: &Shared, object: &Object, sent: &Value, manner: Manner) -> Result<Patched, ApiError> {
+    let apply = || shared.cluster.apply(&object.reference, sent, false, manner.force);
+    let live = match apply().await {
+        // Applied, and yet somebody else's too: what left the chart would stay.
+        Ok(patched) if !patched.created && managers::left_over(&patched.object, manner.adopt) => patched.object,
+        Err(error) if only_earlier(&error, manner.adopt) => shared.cluster.get(&object.reference).await?,
+        other => return other,
+    };
+    let Some(fields) = managers::taken_over(&live, manner.adopt) else { return apply().await };
+    let patch = json!({ "metadata": { "managedFields": fields, "resourceVersion": live["metadata"]["resourceVersion"] } });
+    shared.cluster.merge(&object.reference, "", &patch).await?;
+    apply().await
+}
+
+/// What a dry run would make of the object; fields that an earlier tool manages count as ours.
+///
+/// # Errors
+/// As the request failed.
+pub async fn dry_run(shared: &Shared, object: &Object, sent: &Value, manner: Manner) -> Result<Patched, ApiError> {
+    match shared.cluster.apply(&object.reference, sent, true, manner.force).await {
+        Err(error) if only_earlier(&error, manner.adopt) => shared.cluster.apply(&object.reference, sent, true, true).await,
+        other => other,
+    }
+}
+
+/// Whether an apply was refused for nothing but fields that an earlier tool manages.
+fn only_earlier(error: &ApiError, adopting: bool) -> bool {
+    let mut conflicts = error.field_conflicts().peekable();
+    conflicts.peek().is_some()
+        && conflicts.all(|cause| cause.message.split('"').nth(1).is_some_and(|manager| managers::is_earlier(manager, adopting)))
+}
+
+/// Whether the object may be deleted and created anew to get around an immutable field.
+pub fn replaceable(object: &Object, error: &ApiError) -> bool {
+    !refusal(error).immutable_fields().is_empty() && crate::plan::immutable::holds_nothing(&object.reference)
+}
+
+/// Deletes the object and creates it anew. Cut off in between, the next apply creates it.
+async fn replace(shared: &Shared, object: &Object, why: &ApiError) -> Result<Patched, Failure> {
+    let doing = format!("replacing {}", object.reference);
+    tracing::info!(object = %object.reference, reason = "Replacing", fields = refusal(why).immutable_fields().join(", "), "it is deleted and created anew");
+    // What it owns goes first: new Pods beside old ones of the same name would be refused.
+    shared.cluster.delete(&object.reference, Delete::Foreground).await.map_err(|error| error.failure(&doing))?;
+    let deadline = tokio::time::Instant::now() + REPLACE_TIMEOUT;
+    loop {
+        match shared.cluster.get(&object.reference).await {
+            Err(error) if error.is_not_found() => break,
+            Err(error) => return Err(error.failure(&doing)),
+            Ok(live) if tokio::time::Instant::now() > deadline => {
+                let finalizers = &live["metadata"]["finalizers"];
+                let message = format!("{doing}: it is still there after {} s, held by its finalizers {finalizers}", REPLACE_TIMEOUT.as_secs());
+                return Err(Failure::new(Class::Transient, "DeletionStuck", message));
+            }
+            Ok(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+    let created = shared.cluster.apply(&object.reference, &object.json, false, true).await;
+    created.map_err(|error| refused(object, &error))
+}
+
+/// The server's refusal as plans read it.
+pub fn refusal(error: &ApiError) -> Refusal {
+    let cause = |cause: &crate::cluster::Cause| Cause { reason: cause.reason.clone(), field: cause.field.clone(), message: cause.message.clone() };
+    Refusal { code: error.code, reason: error.reason.clone(), message: error.message.clone(), causes: error.causes.iter().map(cause).collect() }
 }
 
 /// What an apply was refused for, with the object, its template and the managers that hold its fields.
@@ -154,6 +240,112 @@ fn condition(object: &Value, name: &str) -> bool {
     conditions.is_some_and(|list| list.iter().any(|c| c["type"] == name && c["status"] == "True"))
 }
 
+/// Takes all Pods of these workloads away and waits until none is left. How many replicas an autoscaler had given is kept in an
+/// annotation, for [`settled`] to give them back.
+///
+/// # Errors
+/// What cannot be taken away, and the Pods that are left when the time is over.
+pub async fn drain(shared: &Shared, objects: &[Object], limit: Duration) -> Result<(), Failure> {
+    let mut selectors = Vec::new();
+    for object in objects {
+        let doing = format!("taking the Pods of {} away", object.reference);
+        let live = match shared.cluster.get(&object.reference).await {
+            Ok(live) => live,
+            Err(error) if error.is_not_found() => continue,
+            Err(error) => return Err(error.failure(&doing)),
+        };
+        let Some(mut down) = transform::scaled_down(&object.json) else {
+            if object.reference.gvk.is("apps", "DaemonSet") {
+                // It has no replicas: it goes, and comes back with the new set.
+                shared.cluster.delete(&object.reference, Delete::Foreground).await.map_err(|error| error.failure(&doing))?;
+                selectors.push((object, selector(&live)));
+            }
+            continue;
+        };
+        let replicas = live["spec"]["replicas"].as_u64().unwrap_or(1);
+        if replicas > 0 {
+            ownership::annotate(&mut down, REPLICAS, &replicas.to_string());
+            shared.cluster.apply(&object.reference, &down, false, true).await.map_err(|error| refused(object, &error))?;
+        }
+        selectors.push((object, selector(&live)));
+    }
+    selectors.retain(|(_, selector)| !selector.is_empty());
+    let deadline = tokio::time::Instant::now() + limit;
+    for (object, selector) in selectors {
+        let pods = ObjectRef { gvk: Gvk::new("v1", "Pod"), namespace: object.reference.namespace.clone(), name: String::new() };
+        loop {
+            let left = shared.cluster.list(&pods, &selector).await;
+            let left = left.map_err(|error| error.failure(&format!("waiting until the Pods of {} are gone", object.reference)))?;
+            let left: Vec<&Value> = left.iter().filter(|pod| !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))).collect();
+            let Some(pod) = left.first() else { break };
+            if tokio::time::Instant::now() > deadline {
+                let pod = ObjectRef::of(pod);
+                let message = format!("{} of {} are still there after {} s, among them {pod}", left.len(), object.reference, limit.as_secs());
+                return Err(Failure::new(Class::Transient, "PodsLeft", message));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    Ok(())
+}
+
+/// What of a coloured set is applied before the switch: all but Services that lead to another set now.
+///
+/// # Errors
+/// A Service cannot be read.
+pub async fn before_the_switch(shared: &Shared, objects: &[Object], colour: &str) -> Result<Vec<ObjectRef>, Failure> {
+    let mut now = Vec::with_capacity(objects.len());
+    for object in objects {
+        if transform::switches(object) {
+            match shared.cluster.get(&object.reference).await {
+                Ok(live) if transform::serving_colour(&live) != colour => continue,
+                Ok(_) => {}
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.failure(&format!("reading {}", object.reference))),
+            }
+        }
+        now.push(object.reference.clone());
+    }
+    Ok(now)
+}
+
+/// On a workload whose Pods were taken away, an annotation: how many replicas it had.
+const REPLICAS: &str = "windlass.dev/replicas";
+
+fn selector(live: &Value) -> String {
+    let labels = live["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
+    let labels: Vec<String> = labels.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
+    labels.join(",")
+}
+
+/// Makes the definitions of a chart's `crds/` folders, as the policy says, and waits until they are usable.
+///
+/// # Errors
+/// The first definition that is refused, by name.
+pub async fn define(shared: &Shared, crds: &[Object], policy: CrdPolicy) -> Result<(), Failure> {
+    for object in crds {
+        let doing = format!("creating {}", object.reference);
+        match policy {
+            CrdPolicy::Skip => return Ok(()),
+            CrdPolicy::Create => match shared.cluster.get(&object.reference).await {
+                Ok(_) => continue,
+                Err(error) if error.is_not_found() => match shared.cluster.create(&object.json).await {
+                    Ok(_) => {}
+                    Err(error) if error.reason == "AlreadyExists" => {}
+                    Err(error) => return Err(error.failure(&doing)),
+                },
+                Err(error) => return Err(error.failure(&doing)),
+            },
+            CrdPolicy::CreateReplace => {
+                let applied = shared.cluster.apply(&object.reference, &object.json, false, true).await;
+                applied.map_err(|error| refused(object, &error))?;
+            }
+        }
+        establish(shared, &object.reference).await?;
+    }
+    Ok(())
+}
+
 /// Makes the release's namespace, if it is missing.
 ///
 /// # Errors
@@ -167,7 +359,7 @@ pub async fn create_namespace(shared: &Shared, name: &str) -> Result<(), ApiErro
     }
 }
 
-/// Deletes what the previous release had and this one has not, if it carries our mark and nobody said to keep it.
+/// Deletes what the previous release had and this one has not, if it is ours by [`is_ours`] and nobody said to keep it.
 ///
 /// # Errors
 /// The first object that cannot be deleted.
@@ -178,7 +370,27 @@ pub async fn prune(shared: &Shared, before: &[Object], now: &[Object], environme
     remove(shared, &gone, environment).await
 }
 
-/// Deletes objects that carry our mark, in the order given; those to be kept stay.
+/// The objects of a record as [`remove`] takes them: those of a record that helm wrote bear no mark of ours, for helm's ownership
+/// is what counts there.
+pub fn as_recorded(mut objects: Vec<Object>, helms: bool) -> Vec<Object> {
+    if helms {
+        objects.iter_mut().for_each(|object| ownership::unmark(&mut object.json));
+    }
+    objects
+}
+
+/// Whether a live object that a record speaks of may be deleted: it carries our mark. Only where helm itself wrote the record
+/// (before windlass took the release over, or in between), and the object carries nobody's mark, helm's ownership of the release
+/// does as well. See `docs/decisions/prune-after-helm.md`.
+pub fn is_ours(live: &Value, recorded: &Object, environment: &str) -> bool {
+    match ownership::mark(live) {
+        Some(mark) => mark == environment,
+        None if ownership::mark(&recorded.json).is_some() => false,
+        None => ownership::owner(&recorded.json).is_some_and(|release| ownership::check(live, &release).is_ok()),
+    }
+}
+
+/// Deletes objects that are ours by [`is_ours`], in the order given; those to be kept stay.
 ///
 /// # Errors
 /// The first object that cannot be deleted.
@@ -191,7 +403,7 @@ pub async fn remove(shared: &Shared, objects: &[Object], environment: &str) -> R
             Err(error) if error.is_not_found() => continue,
             Err(error) => return Err(error.failure(&doing)),
         };
-        let ours = ownership::mark(&live) == Some(environment);
+        let ours = is_ours(&live, object, environment);
         if !ours || ownership::keep(&live) || ownership::keep(&object.json) || ownership::prune_forbidden(&live) {
             tracing::info!(environment, object = %object.reference, ours, "kept: not ours or asked to be kept");
             continue;
@@ -202,3 +414,26 @@ pub async fn remove(shared: &Shared, objects: &[Object], environment: &str) -> R
     }
     Ok(removed)
 }
+
+/// Takes our mark off a live object.
+///
+/// # Errors
+/// As the requests failed.
+pub async fn unmark(shared: &Shared, reference: &ObjectRef, environment: &str) -> Result<(), Failure> {
+    let doing = format!("taking our mark off {reference}");
+    let live = match shared.cluster.get(reference).await {
+        Ok(live) => live,
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => return Err(error.failure(&doing)),
+    };
+    if ownership::mark(&live) != Some(environment) {
+        return Ok(());
+    }
+    let patch = json!({ "metadata": { "annotations": { ownership::ENVIRONMENT: null } } });
+    match shared.cluster.merge(reference, "", &patch).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.failure(&doing)),
+    }
+}
+

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{ApprovalStatus, App, Condition, EnvironmentStatus, ImageStatus, LintStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
-    decide::{Class, Counts, Decision, Entry, Facts, Failure, Gate, Millis, Op, Phase, Promotion, Record, Step, Why},
+    decide::{Class, Counts, Decision, Entry, Facts, Failure, Foreign, Gate, Millis, Op, Phase, Promotion, Record, Step, Why},
 };
 
 /// What the status tells beside what decisions read.
@@ -148,6 +148,14 @@ fn conditions(app: &App, record: &Record, seen: &Seen, decision: &Decision, head
             Err(failure) => condition("Published", false, &failure.reason, failure.message.clone()),
         });
     }
+    if let Some(foreign) = &record.memory.foreign {
+        // A record of ours after helm's: what helm did is overtaken.
+        let after = record.last().filter(|entry| entry.mark.is_some());
+        list.push(match after {
+            Some(entry) => condition("ChangedByHelm", false, "Overtaken", format!("release {} is windlass's own again", entry.number)),
+            None => condition("ChangedByHelm", true, "ChangedByHelm", by_helm(foreign, app.spec.sync.on_helm_change == crate::app::OnHelmChange::Follow)),
+        });
+    }
     if let Some(entry) = record.last().filter(|entry| is_rollback(entry) && entry.phase == Phase::Deployed) {
         let why = record.entries.iter().rev().skip(1).find_map(|e| Some((e.number, e.mark.as_ref()?.failure.clone()?)));
         let condemned = record.memory.condemned.last().map(|c| (0, c.failure.clone()));
@@ -209,6 +217,11 @@ fn ready(app: &App, record: &Record, decision: &Decision, head: &str) -> (bool, 
                 "Held".into(),
                 format!("release {number} is held by hand; `windlass resume {}` or a new commit ends that", app.name),
             ),
+            Why::ChangedByHelm { number } => (
+                *number != 0 && record.deployed().is_some(),
+                "ChangedByHelm".into(),
+                record.memory.foreign.as_ref().map(|foreign| by_helm(foreign, true)).unwrap_or_default(),
+            ),
             Why::Condemned(f) => (
                 false,
                 f.reason.clone(),
@@ -254,6 +267,19 @@ pub(super) fn time(at: Millis) -> String {
     jiff::Timestamp::from_millisecond(at).map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
 }
 
+/// What helm did, and what becomes of it.
+pub fn by_helm(foreign: &Foreign, follow: bool) -> String {
+    let what = match foreign.number {
+        0 => "the helm command line uninstalled the release".to_owned(),
+        number => format!("the helm command line made release {number}"),
+    };
+    let then = match follow {
+        true => "it is followed (sync.onHelmChange: Follow) until the branch moves or somebody says `windlass sync`",
+        false => "it is put right by a release of what the branch says (sync.onHelmChange: Repair)",
+    };
+    format!("{what}; {then}")
+}
+
 fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
     let settled = record.last().is_some_and(|entry| entry.phase == Phase::Deployed);
     let (reason, text) = match step {
@@ -273,6 +299,7 @@ fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
         Step::Revert { revision, .. } => ("Reverting", format!("taking {} back on the branch", short(revision))),
         Step::Promote { to, .. } => return (settled, if settled { "InSync" } else { "Progressing" }.into(), format!("bringing {head} to {to}")),
         Step::Test { .. } => return (settled, if settled { "InSync" } else { "Progressing" }.into(), "testing the release again".to_owned()),
+        Step::Restore(managed) => ("Progressing", format!("release {}: taking it up again after helm", managed.number)),
         Step::Close { number } => ("Progressing", format!("release {number}: closing")),
         Step::Remember(_) => ("Progressing", "noting what must not be forgotten".to_owned()),
         Step::Release => ("Uninstalled", "the release is gone".to_owned()),

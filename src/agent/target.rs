@@ -1,8 +1,8 @@
 //! What the head renders to: snapshot, values and chart become a release that could be opened.
 
-use super::{Shared, SystemHost};
+use super::{ClusterHost, Shared, SystemHost};
 use crate::{
-    app::{App, LintMode, SourceStatus, ValuesFromKind},
+    app::{App, CrdPolicy, LintMode, SourceStatus, ValuesFromKind},
     chart::{
         self, Log, SourceFile,
         capabilities::{Capabilities, KubeVersion},
@@ -16,6 +16,7 @@ use crate::{
     secrets::{self, Keys, Redactor},
     template::funcs::Host as _,
     sources::{GitSpec, Snapshot, SourceError},
+    transform::{self, Strategy},
     value::{Map, Value},
     yaml,
 };
@@ -73,6 +74,8 @@ pub struct Content {
     pub source: SourceStatus,
     /// What a release record takes.
     pub rendered: Rendered,
+    /// The definitions in the `crds/` folders of the chart and its subcharts; no part of the release.
+    pub crds: Vec<Object>,
     /// What the linter found, where it was asked: warnings and errors, in Helm's words.
     pub lint: Option<Vec<String>>,
     /// Knows what of it may not be shown.
@@ -80,9 +83,14 @@ pub struct Content {
 }
 
 impl Content {
-    /// The release that it would be, for planning: numbered 0.
-    pub fn release(&self, app: &App) -> Release {
-        release::install(&app.release, &app.target_namespace, self.rendered.clone(), jiff::Timestamp::UNIX_EPOCH)
+    /// The definitions that are made before the release is opened, where they are missing.
+    pub fn made_first(&self, app: &App) -> &[Object] {
+        if app.spec.release.crds == CrdPolicy::Skip { &[] } else { &self.crds }
+    }
+
+    /// The release that it would be, for planning; `rendered` is [`Content::rendered`] in its colour.
+    pub fn release(&self, app: &App, rendered: Rendered) -> Release {
+        release::install(&app.release, &app.target_namespace, rendered, jiff::Timestamp::UNIX_EPOCH)
     }
 }
 
@@ -316,6 +324,15 @@ fn read_folder(top: &Path, folder: &Path, files: &mut Vec<SourceFile>) -> std::i
     Ok(())
 }
 
+/// The release that is rendered for.
+#[derive(Clone, Copy, Debug)]
+pub struct Next {
+    /// Its number, as `.Release.Revision` tells it.
+    pub number: u32,
+    /// Whether there is one already (else it is the first: `.Release.IsInstall`).
+    pub upgrade: bool,
+}
+
 /// Renders a chart from its files, which are all of it (see `gather`). What may not be shown is not in the failure.
 ///
 /// # Errors
@@ -324,14 +341,14 @@ pub fn render_files(
     app: &App,
     files: Vec<SourceFile>,
     layers: Layers,
-    upgrade: bool,
-    number: u32,
+    next: Next,
     capabilities: &ServerCapabilities,
+    host: &ClusterHost,
 ) -> Result<Content, Failure> {
     let mut layers = layers;
     let (files, sealed) = open_files(files, &mut layers)?;
     let redactor = Redactor::new(std::mem::take(&mut layers.secrets));
-    let content = render_opened(app, files, &sealed, &layers.list, upgrade, number, capabilities);
+    let content = render_opened(app, files, &sealed, &layers.list, next, capabilities, host);
     match content {
         Ok(content) => {
             let lint = content.lint.map(|found| found.iter().map(|finding| redactor.clean(finding)).collect());
@@ -366,9 +383,9 @@ fn render_opened(
     files: Vec<SourceFile>,
     sealed: &Sealed,
     layers: &[(String, Vec<u8>)],
-    upgrade: bool,
-    number: u32,
+    next: Next,
     capabilities: &ServerCapabilities,
+    host: &ClusterHost,
 ) -> Result<Content, Failure> {
     let linted = (app.spec.lint != LintMode::Off).then(|| files.clone());
     let digest = digest(app, &files, layers, capabilities);
@@ -378,7 +395,6 @@ fn render_opened(
         None => format!("loading the chart in \"{}\"", app.path()),
     };
     let mut log = Log::default();
-    let host = SystemHost::start();
     let within = || host.exhausted().map_or(Ok(()), |why| Err(config("RenderTooLarge", why)));
     // What sops encrypted is not kept in the clear longer than it is needed.
     let loaded = if sealed.is_empty() { CACHE.chart(files, &mut log) } else { chart::load_files(files, &mut log) };
@@ -396,20 +412,23 @@ fn render_opened(
     let options = render::Options {
         release_name: app.release.clone(),
         namespace: app.target_namespace.clone(),
-        revision: i64::from(number.max(1)),
-        is_upgrade: upgrade,
+        revision: i64::from(next.number.max(1)),
+        is_upgrade: next.upgrade,
         capabilities: capabilities.0.clone(),
         cache: CACHE.clone(),
         ..Default::default()
     };
-    let rendered = render::render(&chart, &values, &options, &host, &mut log)
-        .map_err(|error| config("RenderFailed", format!("rendering the chart: {error}")))?;
+    let rendered = render::render(&chart, &values, &options, host, &mut log)
+        .map_err(|error| host.failure(format!("rendering the chart: {error}")))?;
     within()?;
     let lint = linted.map(|files| findings(app, files, &values, capabilities));
     if let Some(found) = lint.as_ref().filter(|found| app.spec.lint == LintMode::Strict && !found.is_empty()) {
         return Err(config(LINT_FAILED, format!("spec.lint is Strict and the chart {} has findings: {}", rendered.chart.name(), told(found))));
     }
-    Ok(Content { digest, source: SourceStatus::default(), rendered: recorded(rendered, values, sealed), lint, redactor: Redactor::default() })
+    let crds = definitions(&rendered.crds)?;
+    let mut recorded = recorded(rendered, values, sealed);
+    transformed(app, &mut recorded)?;
+    Ok(Content { digest, source: SourceStatus::default(), rendered: recorded, crds, lint, redactor: Redactor::default() })
 }
 
 /// The reason of a revision that `lint: Strict` refuses.
@@ -435,6 +454,54 @@ fn findings(app: &App, files: Vec<SourceFile>, values: &Map, capabilities: &Serv
     };
     let found = lint::lint(app.path(), Ok(files), values, &options, &SystemHost::start(), &mut Log::default());
     found.iter().filter(|finding| finding.severity > lint::Severity::Info).map(ToString::to_string).collect()
+}
+
+/// Changes what was rendered as `spec.postRender` and `spec.strategy` say: what is recorded is what is applied. As in helm 4,
+/// hooks are changed, too.
+fn transformed(app: &App, rendered: &mut Rendered) -> Result<(), Failure> {
+    let changes = &app.post_render;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let failed = |text: String| Failure::new(Class::Config, "PostRenderFailed", text);
+    let read = |manifest: &str| crate::object::split_documents(manifest).map_err(|error| failed(error.to_string()));
+    let mut objects = read(&rendered.manifest)?;
+    let hooks = rendered.hooks.iter().map(|hook| read(&hook.manifest)).collect::<Result<Vec<_>, _>>()?;
+    changes.check(objects.iter().chain(hooks.iter().flatten()), &app.target_namespace).map_err(|error| failed(error.to_string()))?;
+    let write = |text: &mut String, object: &Object| {
+        let path = object.source.as_deref().unwrap_or_default();
+        render::push_document(text, path, &yaml::to_yaml(&crate::object::to_datum(&object.json)));
+    };
+    changes.apply(&mut objects, &app.target_namespace).map_err(|error| failed(error.to_string()))?;
+    rendered.manifest = String::new();
+    objects.iter().for_each(|object| write(&mut rendered.manifest, object));
+    for (hook, mut objects) in rendered.hooks.iter_mut().zip(hooks) {
+        changes.apply(&mut objects, &app.target_namespace).map_err(|error| failed(error.to_string()))?;
+        let texts: Vec<String> = objects.iter().map(|object| yaml::to_yaml(&crate::object::to_datum(&object.json))).collect();
+        hook.manifest = texts.join("---\n");
+    }
+    // A hook that a patch deleted is none any more.
+    rendered.hooks.retain(|hook| !hook.manifest.is_empty());
+    Ok(())
+}
+
+/// The set in the colour that does not serve now, where the strategy has colours; else as it is.
+pub fn coloured(app: &App, rendered: &Rendered, serving: Option<&str>) -> Result<(Rendered, Option<&'static str>), Failure> {
+    let Strategy::BlueGreen { preview } = &app.post_render.strategy else { return Ok((rendered.clone(), None)) };
+    let failed = |text: String| Failure::new(Class::Config, "NotDoubled", text);
+    let objects = crate::object::split_documents(&rendered.manifest).map_err(|error| failed(error.to_string()))?;
+    let colour = transform::other(serving);
+    let objects = transform::coloured(&objects, colour, preview).map_err(|error| failed(error.to_string()))?;
+    let mut coloured = rendered.clone();
+    coloured.manifest = String::new();
+    for object in &objects {
+        let text = yaml::to_yaml(&crate::object::to_datum(&object.json));
+        render::push_document(&mut coloured.manifest, object.source.as_deref().unwrap_or_default(), &text);
+    }
+    for hook in coloured.hooks.iter_mut().filter(|hook| hook.events.contains(&release::Event::Test)) {
+        hook.manifest = transform::previewed(&hook.manifest, &objects, preview);
+    }
+    Ok((coloured, Some(colour)))
 }
 
 /// Without what the chart's `.helmignore` leaves out: a folder that is ignored takes all below it along.
@@ -470,6 +537,9 @@ fn digest(app: &App, files: &[SourceFile], layers: &[(String, Vec<u8>)], capabil
     for (name, text) in layers {
         feed(name.as_bytes());
         feed(text);
+    }
+    if !app.post_render.is_empty() {
+        feed(&serde_json::to_vec(&(&app.spec.post_render, &app.spec.strategy)).expect("a spec serialises"));
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -515,20 +585,14 @@ fn chart_json(chart: &chart::Chart, sealed: &Sealed) -> Chart {
     }))
 }
 
-/// The CRDs in the record's `crds/` folder: applied before everything else, on a first install only, as helm does.
-pub fn crds(release: &Release) -> Vec<Object> {
-    let Some(chart) = &release.chart else { return Vec::new() };
-    let chart = chart.to_value();
-    let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).ok();
+/// The objects of the chart's `crds/` folders, subcharts' included.
+fn definitions(crds: &[chart::Crd]) -> Result<Vec<Object>, Failure> {
     let mut objects = Vec::new();
-    for file in chart["files"].as_array().into_iter().flatten() {
-        let name = file["name"].as_str().unwrap_or_default();
-        if name.starts_with("crds/")
-            && let Some(text) = file["data"].as_str().and_then(decode).and_then(|bytes| String::from_utf8(bytes).ok())
-            && let Ok(found) = crate::object::split_documents(&text)
-        {
-            objects.extend(found);
-        }
+    for file in crds {
+        let invalid = |what: String| Failure::new(Class::Config, "ChartInvalid", format!("{}: {what}", file.filename));
+        let text = std::str::from_utf8(&file.bytes).map_err(|error| invalid(error.to_string()))?;
+        let found = crate::object::split_documents(text).map_err(|error| invalid(error.to_string()))?;
+        objects.extend(found);
     }
-    objects
+    Ok(objects)
 }

@@ -18,6 +18,7 @@ impl<K: Keeper> Driver<K> {
 
     async fn judge(&mut self, release: &Release, mut run: hooks::Run) -> Result<(), Failure> {
         let results = self.run_tests(release, &mut run).await;
+        self.note(release, &mut run);
         self.doubt(&run).await;
         let results = results?;
         self.facts.tested = now();

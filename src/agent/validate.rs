@@ -1,12 +1,12 @@
 //! The check before every plan: each object of a release, hooks and tests among them, against the server's schemas. What does
 //! not exist yet is not tried by a dry run, so this is what keeps half a release from being applied.
 
-use super::{Shared, target};
+use super::Shared;
 use crate::{
     check::{self, Catalog, Document, Fault, Finding, Report},
     cluster::{ApiError, MAX_SCHEMA_AGE},
     decide::{Class, Failure},
-    object::Gvk,
+    object::{Gvk, Object},
     release::Release,
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -14,12 +14,12 @@ use std::{collections::BTreeSet, time::Duration};
 /// How many findings a condition or event quotes.
 const MAX_TOLD: usize = 5;
 
-/// Refuses a release that the API server would refuse.
+/// Refuses a release that the API server would refuse; `crds` are made before it is applied.
 ///
 /// # Errors
 /// The findings, or that the server could not be asked.
-pub async fn validate(shared: &Shared, release: &Release, install: bool) -> Result<(), Failure> {
-    let report = match report(shared, release, install).await {
+pub async fn validate(shared: &Shared, release: &Release, crds: &[Object]) -> Result<(), Failure> {
+    let report = match report(shared, release, crds).await {
         Ok(report) => report,
         // Who may not read the schemas is no worse off than without this check: the server still judges what is applied.
         Err(error) if matches!(error.code, 401 | 403 | 404 | 406) => {
@@ -34,16 +34,16 @@ pub async fn validate(shared: &Shared, release: &Release, install: bool) -> Resu
     }
 }
 
-/// Checks all objects of a release.
+/// Checks all objects of a release; `crds` are made before it is applied.
 ///
 /// # Errors
 /// The server could not be asked.
-pub async fn report(shared: &Shared, release: &Release, install: bool) -> Result<Report, ApiError> {
+pub async fn report(shared: &Shared, release: &Release, crds: &[Object]) -> Result<Report, ApiError> {
     let documents = documents(release);
-    let mut findings = look(shared, release, install, &documents, MAX_SCHEMA_AGE).await?;
+    let mut findings = look(shared, crds, &documents, MAX_SCHEMA_AGE).await?;
     if !findings.is_empty() {
         // Not by schemas of yesterday.
-        findings = look(shared, release, install, &documents, Duration::ZERO).await?;
+        findings = look(shared, crds, &documents, Duration::ZERO).await?;
     }
     for finding in &mut findings {
         finding.template_line = template_line(release, finding);
@@ -61,7 +61,7 @@ fn documents(release: &Release) -> Vec<Document> {
     documents
 }
 
-async fn look(shared: &Shared, release: &Release, install: bool, documents: &[Document], max_age: Duration) -> Result<Vec<Finding>, ApiError> {
+async fn look(shared: &Shared, crds: &[Object], documents: &[Document], max_age: Duration) -> Result<Vec<Finding>, ApiError> {
     let mut catalog = Catalog::default();
     let mut kinds: BTreeSet<Gvk> = BTreeSet::new();
     for object in documents.iter().filter_map(|document| document.objects.as_ref().ok()).flatten() {
@@ -73,11 +73,8 @@ async fn look(shared: &Shared, release: &Release, install: bool, documents: &[Do
     kinds.retain(|gvk| !catalog.has(gvk));
     let kinds: Vec<Gvk> = kinds.into_iter().collect();
     shared.schemas.add(&kinds, max_age, &mut catalog).await?;
-    if install {
-        // Those below `crds/` are applied where the cluster has none.
-        for object in target::crds(release) {
-            catalog.add_crd(&object.json);
-        }
+    for object in crds {
+        catalog.add_crd(&object.json);
     }
     let mut findings = Vec::new();
     for document in documents {

@@ -39,6 +39,12 @@ pub struct EnvironmentSpec {
     /// Values on top of the chart's own: files, then keys of ConfigMaps and Secrets, then inline.
     #[serde(default)]
     pub values: ValuesSpec,
+    /// What is changed on the rendered objects before they are planned: patches, images, labels, annotations.
+    #[serde(default)]
+    pub post_render: PostRenderSpec,
+    /// How old Pods give way to new ones; as the chart says where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategySpec>,
     /// When and how the cluster is brought to what git says.
     #[serde(default)]
     pub sync: SyncSpec,
@@ -243,6 +249,9 @@ pub struct ReleaseSpec {
     /// Whether a missing namespace is created.
     #[serde(default)]
     pub create_namespace: bool,
+    /// What becomes of the CustomResourceDefinitions in the chart's `crds/` folders, subcharts' included.
+    #[serde(default)]
+    pub crds: CrdPolicy,
     /// How many release records are kept.
     #[serde(default = "default_history_limit")]
     #[schemars(range(min = 2))]
@@ -305,6 +314,117 @@ pub enum ValuesFromKind {
     Secret,
 }
 
+/// What is changed on the rendered objects, hooks included, in this order; as kustomize does it.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PostRenderSpec {
+    /// Patches, one after the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<PatchSpec>,
+    /// Images by another name, tag or digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<PostRenderImage>,
+    /// Labels on every object; selectors and Pod templates stay as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations on every object and on the Pods that it makes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// One patch.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+pub struct PatchSpec {
+    /// The objects that it is meant for; where it is not given, the patch's own apiVersion, kind and name say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<PatchTarget>,
+    /// YAML: a part of an object (strategic merge), or a list of operations (JSON6902).
+    #[schemars(length(min = 1, max = 65536))]
+    pub patch: String,
+}
+
+/// The objects that a patch is meant for: those that fit everything given here.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PatchTarget {
+    /// API group, for example `apps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// API version, for example `v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Kind, a regular expression that fits from end to end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Name, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Namespace, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Labels, as `app=web,tier in (a, b)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_selector: Option<String>,
+    /// Annotations, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotation_selector: Option<String>,
+}
+
+/// An image by another name, tag or digest.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PostRenderImage {
+    /// The name as the chart writes it, without tag and digest.
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// The name instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_name: Option<String>,
+    /// The tag instead; takes a digest away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_tag: Option<String>,
+    /// The digest instead, as `sha256:…`; takes the tag away, unless a new one is given, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// How old Pods give way to new ones, set on every workload of the chart.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct StrategySpec {
+    /// `RollingUpdate`: a few at a time. `Recreate`: every old Pod of the release is gone before pre-upgrade hooks run and new ones
+    /// come: for versions that must not run together. `BlueGreen`: a second set stands beside the first, is waited for and tested through
+    /// preview Services; then the Services switch, and the old set is removed once the new one has been watched for `keep`.
+    #[serde(rename = "type")]
+    pub type_: StrategyType,
+    /// For `RollingUpdate`: how many Pods more than wanted there may be, a number or a percentage (not for StatefulSets).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "int_or_string")]
+    pub max_surge: Option<serde_json::Value>,
+    /// For `RollingUpdate`: how many Pods fewer than wanted may be ready, a number or a percentage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "int_or_string")]
+    pub max_unavailable: Option<serde_json::Value>,
+    /// For `BlueGreen`: how long the new set is watched after the Services have switched to it, before the old one is removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<String>,
+    /// For `BlueGreen`: what the names of the preview Services end with; `-preview` where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 20), regex(pattern = r"^-[-a-z0-9]*[a-z0-9]$"))]
+    pub preview: Option<String>,
+}
+
+/// How old Pods give way to new ones.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum StrategyType {
+    /// A few at a time.
+    RollingUpdate,
+    /// All old ones go before new ones come.
+    Recreate,
+    /// A second set beside the first, until the Services switch to it.
+    BlueGreen,
+}
+
 /// When and how the cluster is brought to what git says.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -334,6 +454,14 @@ pub struct SyncSpec {
     /// When deletions wait for somebody's approval.
     #[serde(default)]
     pub prune_guard: PruneGuardSpec,
+    /// What becomes of a change that the helm command line makes to the release: `Repair` releases again what the branch says,
+    /// `Follow` keeps it until the branch moves or somebody asks for a sync.
+    #[serde(default)]
+    pub on_helm_change: OnHelmChange,
+    /// What becomes of a change to a field that cannot be changed in place (a Job's template, a Deployment's selector): `Refuse`
+    /// names the field and applies nothing, `Replace` deletes the object and creates it anew.
+    #[serde(default)]
+    pub immutable: ImmutablePolicy,
 }
 
 /// A time in which a sync may begin, or may not.
@@ -415,6 +543,38 @@ pub enum ApprovalMode {
     Off,
     /// Somebody has to, by `windlass approve`.
     Required,
+}
+
+/// What becomes of a change that the helm command line makes to the release.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum OnHelmChange {
+    /// What the branch says is released again at once.
+    #[default]
+    Repair,
+    /// It stays until the branch moves.
+    Follow,
+}
+
+/// What becomes of a change to a field that cannot be changed in place.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum ImmutablePolicy {
+    /// The plan is refused, with the field named.
+    #[default]
+    Refuse,
+    /// The object is deleted and created anew; it is away in between.
+    Replace,
+}
+
+/// What becomes of the definitions in a chart's `crds/` folders.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+pub enum CrdPolicy {
+    /// They are left out.
+    Skip,
+    /// Those that do not exist are created, before each release; none is changed.
+    #[default]
+    Create,
+    /// They are created, and brought up to date with each release.
+    CreateReplace,
 }
 
 /// Fields that are left to others, on the objects that fit everything given here.
@@ -619,6 +779,11 @@ fn default_approval_expires() -> String {
 }
 fn default_values_key() -> String {
     "values.yaml".into()
+}
+
+/// A number, or a percentage as text.
+fn int_or_string(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "x-kubernetes-int-or-string": true })
 }
 
 /// A free-form object: the API server keeps whatever stands in it.

@@ -5,6 +5,7 @@ mod images;
 mod parse;
 mod receiver;
 mod status;
+mod transform;
 mod windows;
 
 pub use crd::*;
@@ -15,6 +16,7 @@ pub use status::*;
 pub use windows::Windows;
 
 use crate::decide::Approved;
+use crate::transform::PostRender;
 use std::time::Duration;
 
 /// An Environment, validated: durations parsed, defaults resolved.
@@ -62,6 +64,10 @@ pub struct App {
     pub image_interval: Duration,
     /// How long a missing image is waited for.
     pub image_timeout: Duration,
+    /// How long a new set is watched after a switch, with the strategy `BlueGreen`.
+    pub keep: Duration,
+    /// What is changed on the rendered objects.
+    pub post_render: PostRender,
     /// What people asked for, by annotation.
     pub requests: Requests,
 }
@@ -81,6 +87,8 @@ pub struct Requests {
     pub wake: Option<String>,
     /// `windlass.dev/set-image`: `IMAGE:TAG@TOKEN`: write that tag to the branch.
     pub set_image: Option<String>,
+    /// `windlass.dev/adopt`: take over objects of the same names that no release owns.
+    pub adopt: Option<String>,
     /// `windlass.dev/suspend: "true"`, beside `spec.suspend`.
     pub suspend: bool,
     /// `windlass.dev/promote`: the commit that somebody wants promoted now.
@@ -101,6 +109,8 @@ pub const RESUME: &str = "windlass.dev/resume";
 pub const WAKE: &str = "windlass.dev/wake";
 /// See [`Requests::set_image`].
 pub const SET_IMAGE: &str = "windlass.dev/set-image";
+/// See [`Requests::adopt`].
+pub const ADOPT: &str = "windlass.dev/adopt";
 /// See [`Requests::suspend`].
 pub const SUSPEND: &str = "windlass.dev/suspend";
 /// See [`Requests::promote`].
@@ -176,6 +186,8 @@ impl App {
             backoff: duration("sync.retry.backoff", &spec.sync.retry.backoff, Duration::from_millis(10))?,
             image_interval: duration("imageUpdates.interval", &spec.image_updates.interval, Duration::from_secs(1))?,
             image_timeout: duration("imageCheck.timeout", &spec.image_check.timeout, Duration::from_secs(1))?,
+            keep: duration("strategy.keep", spec.strategy.as_ref().and_then(|s| s.keep.as_deref()).unwrap_or("1m"), Duration::ZERO)?,
+            post_render: transform::post_render(&spec)?,
             generation: meta.generation.unwrap_or(0),
             deleting: meta.deletion_timestamp.is_some(),
             finalizer: meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
@@ -187,6 +199,7 @@ impl App {
                 resume: annotation(RESUME),
                 wake: annotation(WAKE),
                 set_image: annotation(SET_IMAGE),
+                adopt: annotation(ADOPT),
                 suspend: annotation(SUSPEND).as_deref() == Some("true"),
                 promote: annotation(PROMOTE),
                 approved: annotation(APPROVE).map(|digest| Approved {

@@ -109,15 +109,21 @@ impl Drop for Cache {
     }
 }
 
-struct Found {
-    shared: Arc<Shared>,
-    app: App,
-    record: Record,
+/// What a look needs: a connection, the Environment, its records.
+pub(super) struct Found {
+    pub(super) shared: Arc<Shared>,
+    pub(super) app: App,
+    pub(super) record: Record,
     records: Records,
     _cache: Cache,
 }
 
 impl Look {
+    /// At the branch's head, by a cache that goes with the command.
+    pub(super) fn at_head(name: Option<String>, file: Option<PathBuf>, connection: Connection) -> Look {
+        Look { name, file, revision: None, local: None, cache_dir: None, connection }
+    }
+
     fn what(&self) -> What {
         match (&self.revision, &self.local) {
             (Some(revision), _) => What::Revision(revision.clone()),
@@ -126,7 +132,7 @@ impl Look {
         }
     }
 
-    async fn find(&self, global: &Global) -> Result<Found, String> {
+    pub(super) async fn find(&self, global: &Global) -> Result<Found, String> {
         let cluster = self.connection.connect().await?;
         let app = environments::app(&cluster, global, self.name.as_deref(), self.file.as_deref()).await?;
         let cache = Cache::new(self.cache_dir.as_ref());

@@ -3,6 +3,8 @@
 //! Flags, texts and exit codes of the engine's commands are Helm's, so that scripts need only the other name.
 
 #[cfg(feature = "agent")]
+mod adopt;
+#[cfg(feature = "agent")]
 mod agent;
 #[cfg(feature = "agent")]
 mod approve;
@@ -144,6 +146,9 @@ enum Command {
     /// Go back to an earlier release and hold it
     #[cfg(feature = "agent")]
     Rollback(ask::Rollback),
+    /// Take over what runs already under the names of an Environment's release
+    #[cfg(feature = "agent")]
+    Adopt(adopt::Adopt),
     /// Change nothing until resumed
     #[cfg(feature = "agent")]
     Suspend(ask::Ask),
@@ -206,6 +211,8 @@ pub fn main() -> ExitCode {
         Command::Retry(command) => command.run(ask::What::Retry, &cli.global),
         #[cfg(feature = "agent")]
         Command::Rollback(command) => command.run(&cli.global),
+        #[cfg(feature = "agent")]
+        Command::Adopt(command) => command.run(&cli.global),
         #[cfg(feature = "agent")]
         Command::Suspend(command) => command.run(ask::What::Suspend, &cli.global),
         #[cfg(feature = "agent")]

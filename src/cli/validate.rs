@@ -148,7 +148,7 @@ impl Validate {
         let record = crate::cluster::Records::new(cluster, &app.target_namespace, &app.release).load().await;
         let record = record.map_err(|error| format!("reading the release records: {error}"))?;
         let content = planning::content(&shared, &app, &record, &planning::What::Head).await.map_err(|failure| failure.message)?;
-        let report = agent::validate::report(&shared, &content.release(&app), record.deployed().is_none()).await;
+        let report = agent::validate::report(&shared, &content.release(&app, content.rendered.clone()), content.made_first(&app)).await;
         report.map(|report| cleaned(report, &content.redactor)).map_err(|error| format!("reading the cluster's schemas: {error}"))
     }
 

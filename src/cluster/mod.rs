@@ -5,6 +5,7 @@ mod fence;
 mod inputs;
 mod kept;
 mod kinds;
+mod lookup;
 mod newest;
 mod objects;
 mod pressure;

@@ -1,12 +1,13 @@
 //! Reading and writing single objects.
 
 use super::{ApiError, Cluster, newest, pressure};
-use crate::object::ObjectRef;
+use crate::object::{ObjectRef, ownership::FIELD_MANAGER};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The field manager of everything that windlass applies.
+/// The field manager of what is windlass's own: records, status, events. A release's objects are applied under helm's name,
+/// see [`FIELD_MANAGER`].
 pub const MANAGER: &str = "windlass";
 
 /// How long one request may take before it counts as unanswered.
@@ -148,7 +149,7 @@ impl Cluster {
     pub async fn apply(&self, reference: &ObjectRef, object: &Value, dry_run: bool, force: bool) -> Result<Patched, ApiError> {
         let path = self.path(reference).await?;
         let dry = if dry_run { "&dryRun=All" } else { "" };
-        let path = format!("{path}?fieldManager={MANAGER}&force={force}{dry}&fieldValidation=Strict");
+        let path = format!("{path}?fieldManager={FIELD_MANAGER}&force={force}{dry}&fieldValidation=Strict");
         let body = serde_json::to_vec(object).expect("a JSON value always serialises");
         let (code, bytes) = self.send("patch", &path, Some("application/apply-patch+yaml"), body).await?;
         let object = serde_json::from_slice(&bytes)

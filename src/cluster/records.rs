@@ -51,7 +51,10 @@ pub struct Held {
     pub mark: Option<Mark>,
     /// The Secret's resource version: a write after anybody else's is refused.
     pub resource_version: String,
-    created: Option<i64>,
+    /// The Secret's identity.
+    pub uid: String,
+    /// Helm's label `createdAt`, for a later write to keep, in seconds. (Helm keeps it on records that it read in a list.)
+    pub created: Option<i64>,
 }
 
 impl Records {
@@ -162,6 +165,7 @@ impl Records {
         Ok(Some(Held {
             mark: mark(&secret),
             resource_version: stored.head.resource_version,
+            uid: uid(&secret),
             created: stored.head.created,
             release: stored.release,
         }))
@@ -176,7 +180,7 @@ impl Records {
         let secret = self.encode(&release, Some(mark), Stamp::Created(now), None)?;
         let made = self.cluster.create(&secret).await?;
         self.note(u64::from(release.version), Some(version(&made)));
-        Ok(Held { release, mark: Some(mark.clone()), resource_version: version(&made), created: Some(now.as_second()) })
+        Ok(Held { release, mark: Some(mark.clone()), resource_version: version(&made), uid: uid(&made), created: Some(now.as_second()) })
     }
 
     /// Writes a record again, if nobody wrote it in between.
@@ -201,6 +205,27 @@ impl Records {
         held.resource_version = version(&self.cluster.merge(&self.secret(number), "", &patch).await?);
         self.note(number, Some(held.resource_version.clone()));
         held.mark = Some(mark);
+        Ok(())
+    }
+
+    /// Takes every annotation of ours off a record: what is left is helm's alone.
+    ///
+    /// # Errors
+    /// As the request failed.
+    pub async fn unmark(&self, number: u64) -> Result<(), ApiError> {
+        let live = match self.cluster.get(&self.secret(number)).await {
+            Ok(live) => live,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let ours = live["metadata"]["annotations"].as_object().into_iter().flatten();
+        let none: serde_json::Map<String, Value> =
+            ours.filter(|(key, _)| key.starts_with("windlass.dev/")).map(|(key, _)| (key.clone(), Value::Null)).collect();
+        if none.is_empty() {
+            return Ok(());
+        }
+        let written = self.cluster.merge(&self.secret(number), "", &json!({ "metadata": { "annotations": none } })).await?;
+        self.note(number, Some(version(&written)));
         Ok(())
     }
 
@@ -289,6 +314,10 @@ fn annotations(mark: &Mark) -> Value {
     })
 }
 
+fn uid(object: &Value) -> String {
+    object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+}
+
 fn short(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -310,5 +339,5 @@ fn entry(secret: &Value) -> Option<Entry> {
         _ => Phase::Failed,
     };
     let seconds = head.modified.or(head.created).unwrap_or(0);
-    Some(Entry { number: u64::from(head.version), phase, mark: mark(secret), modified: seconds * 1000 })
+    Some(Entry { number: u64::from(head.version), phase, mark: mark(secret), modified: seconds * 1000, uid: uid(secret) })
 }

@@ -15,6 +15,7 @@ pub(super) fn finish(view: &View, entry: &Entry) -> Decision {
     let result = match mark.stage {
         Stage::Close => return Decision::Do(Step::Close { number: entry.number }),
         Stage::Health => return health(view, entry, mark),
+        Stage::Keep => return keep(view, entry, mark),
         _ => {
             let here = |o: &&Outcome| o.number == entry.number && o.stage == mark.stage && o.wave == mark.waves.at;
             view.facts.outcome.as_ref().filter(here).map(|o| &o.result)
@@ -54,7 +55,7 @@ fn advance(view: &View, entry: &Entry, mark: &Mark) -> Decision {
         return Decision::Do(Step::Advance { number: entry.number, stage: Stage::Apply, wave: mark.waves.at + 1 });
     }
     let tests = view.policy.tests_after(mark.op);
-    Decision::Do(Step::Advance { number: entry.number, stage: mark.stage.next(mark.op, tests), wave: mark.waves.at })
+    Decision::Do(Step::Advance { number: entry.number, stage: mark.next(tests), wave: mark.waves.at })
 }
 
 fn health(view: &View, entry: &Entry, mark: &Mark) -> Decision {
@@ -87,6 +88,22 @@ fn removal(view: &View, entry: &Entry, mark: &Mark) -> Decision {
             end(view, entry, mark, &Failure::new(Class::Transient, "DeletionStuck", message))
         }
         Some(HealthFact::Progressing(what)) => wait(Why::Removal(what.clone()), Some(deadline)),
+    }
+}
+
+/// The new set serves: a failure within the time leads back to the old one, which still stands.
+fn keep(view: &View, entry: &Entry, mark: &Mark) -> Decision {
+    let until = mark.since + view.policy.keep;
+    match &view.facts.health {
+        None => Decision::Do(Step::Observe { number: entry.number }),
+        Some(HealthFact::Failed(failure)) => end(view, entry, mark, failure),
+        Some(HealthFact::Ready) if view.now >= until => advance(view, entry, mark),
+        Some(HealthFact::Ready) => wait(Why::Health("the new set serves and is watched before the old one goes".into()), Some(until)),
+        Some(HealthFact::Progressing(what)) if view.now >= until + view.policy.health_timeout => {
+            let message = format!("no longer healthy after the switch: {what}");
+            end(view, entry, mark, &Failure::new(Class::Unhealthy, "HealthTimeout", message))
+        }
+        Some(HealthFact::Progressing(what)) => wait(Why::Health(what.clone()), Some(until + view.policy.health_timeout)),
     }
 }
 

@@ -17,13 +17,88 @@ pub(super) fn pursue(view: &View, record: &Record) -> Decision {
     if view.policy.suspended {
         return wait(Why::Suspended, None);
     }
+    if let Some(decision) = heed(view, record) {
+        return decision;
+    }
     if let Some(decision) = undo(view, record) {
+        return decision;
+    }
+    if let Some(decision) = follow(view, record) {
         return decision;
     }
     if let Some(hold) = &record.memory.hold {
         return held(view, record, hold);
     }
     ladder::climb(view, record)
+}
+
+/// Notices what the helm command line made of a release of ours.
+fn heed(view: &View, record: &Record) -> Option<Decision> {
+    let memory = &record.memory;
+    if let Some(ours) = managed(record) {
+        return settled(view, memory, ours);
+    }
+    let known = [view.facts.managed.as_ref(), memory.managed.as_deref()];
+    let managed = known.into_iter().flatten().next()?;
+    let (number, uid) = match record.last() {
+        None => (0, String::new()),
+        Some(Entry { mark: None, phase, number, uid, .. }) => {
+            let same = known.into_iter().flatten().find(|known| (known.number, &known.uid) == (*number, uid));
+            if let Some(same) = same.filter(|_| *phase == Phase::Deployed) {
+                return Some(Decision::Do(surely(view, Step::Restore(Box::new(same.clone())))));
+            }
+            (*number, uid.clone())
+        }
+        Some(_) => return None,
+    };
+    if memory.foreign.as_ref().is_some_and(|known| (known.number, &known.uid) == (number, &uid)) {
+        return None;
+    }
+    let head = view.facts.head.as_ref().and_then(|head| head.commit.clone().ok()).unwrap_or_default();
+    let mut memory = memory.clone();
+    memory.managed = Some(Box::new(managed.clone()));
+    memory.foreign = Some(Box::new(Foreign { number, uid, head, at: view.now }));
+    Some(Decision::Do(surely(view, Step::Remember(memory))))
+}
+
+/// A release of ours is live. A policy that follows helm has to know it again after a restart, whatever helm does meanwhile; else
+/// nothing is written. Objects were adopted for this one release: what turns up later has to be asked for again.
+fn settled(view: &View, memory: &Memory, ours: Managed) -> Option<Decision> {
+    let adopted = view.policy.adopt.as_ref().filter(|token| !memory.is_handled("adopt", token));
+    let unwritten = view.policy.follow_helm && memory.managed.as_deref() != Some(&ours);
+    if adopted.is_none() && !unwritten {
+        return None;
+    }
+    let mut memory = memory.clone();
+    memory.managed = view.policy.follow_helm.then(|| Box::new(ours));
+    memory.handled.extend(adopted.map(|token| ("adopt".to_owned(), token.clone())));
+    Some(Decision::Do(Step::Remember(memory)))
+}
+
+/// What helm made of the release stays, if that is the policy, until the branch moves or somebody asks for a sync. A failed
+/// attempt of helm's is nothing to follow.
+fn follow(view: &View, record: &Record) -> Option<Decision> {
+    let foreign = record.memory.foreign.as_ref().filter(|_| view.policy.follow_helm)?;
+    let latest = match record.last() {
+        None => foreign.number == 0,
+        Some(last) => last.mark.is_none() && last.phase != Phase::Failed && last.number == foreign.number && last.uid == foreign.uid,
+    };
+    let asked = view.policy.sync.as_ref().is_some_and(|token| !record.memory.is_handled("sync", token));
+    if !latest || asked {
+        return None;
+    }
+    match &view.facts.head {
+        Some(Head { commit: Ok(head), next, .. }) if *next > view.now && *head != foreign.head => {
+            if !foreign.head.is_empty() {
+                return None;
+            }
+            let mut memory = record.memory.clone();
+            memory.foreign = Some(Box::new(Foreign { head: head.clone(), ..(**foreign).clone() }));
+            Some(Decision::Do(Step::Remember(memory)))
+        }
+        Some(head) if head.next > view.now => Some(ladder::steady(view, record, Why::ChangedByHelm { number: foreign.number })),
+        _ => Some(Decision::Do(Step::Fetch { token: view.policy.sync.clone() })),
+    }
 }
 
 fn gone(record: &Record) -> bool {

@@ -26,6 +26,13 @@ pub fn decide(view: &View) -> Decision {
     }
 }
 
+/// The newest release, if windlass made it and found it good: what is to be known of it when helm takes our mark off its record.
+pub fn managed(record: &Record) -> Option<Managed> {
+    let last = record.last().filter(|last| last.phase == Phase::Deployed)?;
+    let mark = last.mark.as_ref().filter(|mark| mark.good)?;
+    Some(Managed { number: last.number, uid: last.uid.clone(), mark: mark.clone() })
+}
+
 /// The longest pause between two tries.
 pub const MAX_BACKOFF: Millis = 5 * 60 * 1000;
 

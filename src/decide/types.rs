@@ -66,6 +66,11 @@ pub struct Policy {
     /// Release number and token.
     pub rollback_to: Option<(u64, String)>,
     pub resume: Option<String>,
+    pub adopt: Option<String>,
+    /// How long a new set is watched after a switch.
+    pub keep: Millis,
+    /// What helm makes of the release is kept until the branch moves (else it is put right at once).
+    pub follow_helm: bool,
 }
 
 /// Where what is good goes on to.
@@ -106,6 +111,8 @@ pub struct Entry {
     pub mark: Option<Mark>,
     /// When the record was last modified.
     pub modified: Millis,
+    /// The Secret's own identity: a record that was deleted and made anew under the same number is another one.
+    pub uid: String,
 }
 
 /// Where a release record stands, Helm's statuses folded.
@@ -159,6 +166,27 @@ pub struct Mark {
     /// Who agreed to it, where somebody had to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<Approved>,
+    /// The colour of its set, where it stands beside the old one until the Services switch; else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub colour: String,
+}
+
+impl Mark {
+    /// The stage after the present one. A coloured set is tested before the Services switch to it, and the old one goes last.
+    pub fn next(&self, tests: bool) -> Stage {
+        let back = matches!(self.op, Op::Rollback { .. });
+        match self.stage {
+            _ if self.colour.is_empty() => self.stage.next(self.op, tests),
+            Stage::Health if tests && !back => Stage::Tests,
+            Stage::Health | Stage::Tests => Stage::Switch,
+            // What goes back to a set that served before is not doubted.
+            Stage::Switch if !back => Stage::Keep,
+            Stage::Switch | Stage::Keep => Stage::Prune,
+            Stage::Prune => Stage::PostHooks,
+            Stage::PostHooks => Stage::Close,
+            stage => stage.next(self.op, tests),
+        }
+    }
 }
 
 /// The waves of an attempt: objects of one wave are applied together, and waited for before the next.
@@ -228,6 +256,12 @@ pub enum Stage {
     PostHooks,
     /// Test hooks and test Jobs.
     Tests,
+    /// Services lead to the new set.
+    Switch,
+    /// The new set serves and is watched; the old one still stands.
+    Keep,
+    /// The old set goes.
+    Prune,
     /// Nothing is left but to close the record.
     Close,
 }
@@ -241,7 +275,7 @@ impl Stage {
             Stage::Apply => Stage::Health,
             Stage::Health => Stage::PostHooks,
             Stage::PostHooks if tests && !uninstall => Stage::Tests,
-            Stage::PostHooks | Stage::Tests | Stage::Close => Stage::Close,
+            Stage::PostHooks | Stage::Tests | Stage::Switch | Stage::Keep | Stage::Prune | Stage::Close => Stage::Close,
         }
     }
 }
@@ -275,10 +309,44 @@ pub struct Memory {
     /// When the present leader made the memory its own, if it had to: see [`Facts::owned`].
     #[serde(skip_serializing_if = "is_zero")]
     pub claimed: Millis,
+    /// The last release that windlass made and found good. Helm's own writes take our marks off the records: this tells a record
+    /// that helm merely wrote again (`helm test` does) from one that it made. While an agent runs it is a fact and costs nothing;
+    /// it is written down where a policy depends on it (`follow_helm`), or with a change that helm made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed: Option<Box<Managed>>,
+    /// The last change that the helm command line made to the release, once it was noticed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<Box<Foreign>>,
 }
 
 fn is_zero(time: &Millis) -> bool {
     *time == 0
+}
+
+/// A release that windlass made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Managed {
+    /// Its number.
+    pub number: u64,
+    /// See [`Entry::uid`].
+    pub uid: String,
+    /// Its mark, as it was when it proved good.
+    pub mark: Mark,
+}
+
+/// A change that the helm command line made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Foreign {
+    /// The number of the release that helm made or marked; 0 where it took all of them away.
+    pub number: u64,
+    /// See [`Entry::uid`].
+    pub uid: String,
+    /// The head when it was noticed: a policy that follows helm ends with a new one.
+    pub head: String,
+    /// When it was noticed.
+    pub at: Millis,
 }
 
 /// A bad commit that was taken back on the branch.
@@ -378,6 +446,8 @@ pub struct Facts {
     pub health: Option<HealthFact>,
     /// Whether live is what the deployed release says.
     pub drift: Option<Drift>,
+    /// The last release that windlass made and found good, as its record last said.
+    pub managed: Option<Managed>,
     /// How often drift was repaired lately, and when last: repairs are spaced.
     pub repairs: u32,
     /// When drift was last repaired.
@@ -645,6 +715,8 @@ pub enum Step {
         /// Why it is tried again.
         failure: Failure,
     },
+    /// Put our mark back on a record that helm wrote again without changing what it holds.
+    Restore(Box<Managed>),
     /// Close the attempt: deployed (or uninstalled), the one before superseded, old records removed.
     Close {
         /// The attempt.
@@ -720,6 +792,11 @@ pub enum Why {
     Retry(Failure),
     /// The head is known bad; the last good release is held.
     Condemned(Failure),
+    /// The helm command line changed the release, and the policy is to follow it.
+    ChangedByHelm {
+        /// Its number; 0 where helm uninstalled it.
+        number: u64,
+    },
     /// A person holds a release.
     Held {
         /// Its number.

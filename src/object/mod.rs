@@ -4,6 +4,7 @@
 //! the language in which it is written (`isMatchingInfo` in helm's `pkg/kube/resource.go`).
 
 pub mod digest;
+pub mod managers;
 mod order;
 pub mod ownership;
 mod parse;
@@ -12,7 +13,7 @@ pub mod scope;
 mod tests;
 
 pub use order::{WAVE, install_order, sort_install, sort_uninstall, sort_waves, sort_waves_back, uninstall_order, wave, wave_ends};
-pub use parse::{ParseError, from_json_value, split_documents};
+pub use parse::{ParseError, from_json_value, split_documents, to_datum, to_json};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

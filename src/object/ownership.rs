@@ -15,13 +15,15 @@ pub const RELEASE_NAME: &str = "meta.helm.sh/release-name";
 pub const RELEASE_NAMESPACE: &str = "meta.helm.sh/release-namespace";
 /// Helm's annotation that may hold an object back from deletion (`pkg/kube/resource_policy.go`).
 pub const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
-/// Our mark, an annotation: the Environment (`namespace/name`) that applied the object. Only marked objects are pruned.
+/// Our mark, an annotation: the Environment (`namespace/name`) that applied the object. Only marked objects are pruned, but for those
+/// of a release that helm itself recorded.
 pub const ENVIRONMENT: &str = "windlass.dev/environment";
 /// An object's own word against pruning: `windlass.dev/prune: "false"`.
 pub const PRUNE: &str = "windlass.dev/prune";
 
-/// The field manager of all our server-side applies.
-pub const FIELD_MANAGER: &str = "windlass";
+/// The field manager under which a release's objects are applied: helm's own name (`kube.ManagedFieldsManager` in
+/// `cmd/helm`), so that what helm 4 applied before or after conflicts with nothing. See `docs/decisions/field-manager.md`.
+pub const FIELD_MANAGER: &str = "helm";
 
 /// A release: the owner of objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -47,6 +49,18 @@ pub fn stamp(object: &mut Value, release: &Release, environment: Option<&str>) {
     if let Some(environment) = environment {
         put(object, "annotations", ENVIRONMENT, environment);
     }
+}
+
+/// Takes our mark off.
+pub fn unmark(object: &mut Value) {
+    if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+        annotations.remove(ENVIRONMENT);
+    }
+}
+
+/// Sets an annotation.
+pub fn annotate(object: &mut Value, key: &str, value: &str) {
+    put(object, "annotations", key, value);
 }
 
 fn put(object: &mut Value, map: &str, key: &str, value: &str) {

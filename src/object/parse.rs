@@ -162,6 +162,27 @@ fn kind_of(value: &Value) -> String {
 }
 
 /// A datum as JSON; whole numbers become integers, as Kubernetes reads them. `None` where it is nested too deep.
+pub fn to_json(datum: &Datum) -> Option<Value> {
+    from_value(datum, 0)
+}
+
+/// JSON as a datum; whole numbers stay integers, as in Kubernetes' own unstructured objects.
+pub fn to_datum(json: &Value) -> Datum {
+    match json {
+        Value::Null => Datum::Null,
+        Value::Bool(flag) => Datum::Bool(*flag),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Datum::Int(number),
+            (None, Some(number)) => Datum::Uint(number),
+            (None, None) => Datum::Float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => Datum::String(text.as_str().into()),
+        Value::Array(list) => Datum::List(list.iter().map(to_datum).collect()),
+        Value::Object(map) => Datum::Map(map.iter().map(|(key, value)| (key.as_str().into(), to_datum(value))).collect()),
+    }
+}
+
+/// A datum as JSON; whole numbers become integers, as Kubernetes reads them. `None` where it is nested too deep.
 fn from_value(datum: &Datum, depth: usize) -> Option<Value> {
     if depth > MAX_DEPTH {
         return None;

@@ -120,12 +120,16 @@ fn compared(desired: &Object, live: &Value, outcome: Outcome, rules: &[ignore::R
             }
             let after = overlay::overlaid(&before, &normalize(&desired.json));
             let named = fields.join(", ");
-            if options.replace_immutable {
+            if options.replace_immutable && immutable::holds_nothing(&desired.reference) {
                 let why = format!("{named} cannot be changed in place: it is deleted and created anew, and is away in between");
                 let action = Action::Replace { fields };
                 return Change { reasons: vec![why], ..change(desired, action, Some(before), Some(after)) };
             }
-            let why = format!("{named} cannot be changed in place: take the change back, or allow the object to be replaced");
+            let advice = match immutable::holds_nothing(&desired.reference) {
+                true => "take the change back, or allow the object to be replaced (sync.immutable: Replace)",
+                false => "take the change back; what it holds would be lost if it were replaced",
+            };
+            let why = format!("{named} cannot be changed in place: {advice}");
             let action = Action::Refused { why: Blocked::Immutable { fields } };
             Change { reasons: vec![why], ..change(desired, action, Some(before), Some(after)) }
         }

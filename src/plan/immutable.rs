@@ -151,6 +151,14 @@ impl Refusal {
     }
 }
 
+/// Whether an object of this kind can be deleted and created anew without the loss of what it holds: data, objects, addresses of
+/// data. The others are never replaced, whatever the policy.
+pub fn holds_nothing(reference: &ObjectRef) -> bool {
+    const PRECIOUS: [(&str, &str); 4] =
+        [("", "PersistentVolumeClaim"), ("", "PersistentVolume"), ("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")];
+    !PRECIOUS.iter().any(|(group, kind)| reference.gvk.is(group, kind))
+}
+
 /// The fields below a refused one that really differ: Kubernetes names only `spec` for a StatefulSet or a bound claim, and
 /// lists in quotes what may change.
 pub fn narrow(fields: &[String], refusal: &Refusal, live: &Value, desired: &Value) -> Vec<String> {

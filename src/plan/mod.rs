@@ -5,6 +5,7 @@
 
 mod compare;
 pub mod diff;
+pub mod drift;
 mod fields;
 pub mod ignore;
 pub mod immutable;
@@ -90,6 +91,8 @@ pub struct Options {
     pub release: Release,
     /// Our mark (`namespace/name` of the Environment): only live objects that carry it are pruned.
     pub environment: String,
+    /// Whether helm itself wrote the record of the previous release: its ownership then counts in place of our mark.
+    pub recorded_by_helm: bool,
     /// Whether anything may be pruned.
     pub prune: bool,
     /// Whether objects that no Helm release owns are taken over; otherwise refused as helm refuses them.
@@ -107,6 +110,7 @@ impl Default for Options {
         Self {
             release: Release::default(),
             environment: String::new(),
+            recorded_by_helm: false,
             prune: true,
             adopt: false,
             replace_immutable: false,

@@ -41,7 +41,8 @@ impl Guard {
     }
 }
 
-/// Why an object that left the release stays; `None` where it is to be deleted. Nothing without our mark is ever deleted.
+/// Why an object that left the release stays; `None` where it is to be deleted. Nothing without our mark is ever deleted, unless
+/// helm itself recorded the release that had it, and helm's ownership on it names that release: helm would delete it, too.
 pub(super) fn keeps(live: &Value, options: &Options) -> Option<Kept> {
     if ownership::keep(live) {
         return Some(Kept::ResourcePolicy);
@@ -50,7 +51,8 @@ pub(super) fn keeps(live: &Value, options: &Options) -> Option<Kept> {
         return Some(Kept::Annotation);
     }
     match ownership::mark(live) {
-        None => return Some(Kept::Unmarked),
+        None if !options.recorded_by_helm || ownership::check(live, &options.release).is_err() => return Some(Kept::Unmarked),
+        None => {}
         Some(mark) if mark != options.environment => return Some(Kept::MarkedBy { environment: mark.to_owned() }),
         Some(_) => {}
     }

@@ -157,9 +157,12 @@ fn immutable_fields_are_refused_or_replaced_by_policy() {
 }
 
 #[test]
-fn only_what_carries_our_mark_is_pruned() {
+fn only_what_carries_our_mark_is_pruned_or_what_helm_recorded() {
     let mut unmarked = config("unmarked", "1");
-    unmarked["metadata"]["annotations"].as_object_mut().unwrap().remove("windlass.dev/environment");
+    unmarked["metadata"]["annotations"] = json!({});
+    // What helm made of this very release, before windlass took it over: helm would delete it, too.
+    let mut by_helm = config("by-helm", "1");
+    by_helm["metadata"]["annotations"].as_object_mut().unwrap().remove("windlass.dev/environment");
     let annotated = |name: &str, key: &str, value: &str| {
         let mut object = config(name, "1");
         object["metadata"]["annotations"][key] = value.into();
@@ -169,6 +172,7 @@ fn only_what_carries_our_mark_is_pruned() {
         vec![
             previous(config("pruned", "1")),
             previous(unmarked.clone()),
+            previous(by_helm.clone()),
             previous(annotated("kept", "helm.sh/resource-policy", "keep")),
             previous(annotated("forbidden", "windlass.dev/prune", "false")),
             previous(annotated("moved", "windlass.dev/environment", "town/other")),
@@ -186,6 +190,7 @@ fn only_what_carries_our_mark_is_pruned() {
     assert_eq!(
         verdicts(&options()),
         [
+            ("by-helm".into(), keep(Kept::Unmarked)),
             ("forbidden".into(), keep(Kept::Annotation)),
             ("kept".into(), keep(Kept::ResourcePolicy)),
             ("moved".into(), keep(Kept::MarkedBy { environment: "town/other".into() })),
@@ -194,6 +199,9 @@ fn only_what_carries_our_mark_is_pruned() {
             ("unmarked".into(), keep(Kept::Unmarked)),
         ]
     );
+    let after_helm = verdicts(&Options { recorded_by_helm: true, ..options() });
+    assert!(after_helm.contains(&("by-helm".into(), Action::Prune)));
+    assert!(after_helm.contains(&("unmarked".into(), keep(Kept::Unmarked))), "it is not helm's, either");
     assert!(verdicts(&Options { prune: false, ..options() }).contains(&("pruned".into(), keep(Kept::PruneOff))));
 }
 

@@ -117,9 +117,14 @@ impl Fixture {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// helm in the namespace.
+    /// helm 4 in the namespace.
     pub fn helm(&self, args: &[&str]) -> String {
-        let helm = xtask::tools::tool("helm").expect("helm is built");
+        self.helm_of("helm", args)
+    }
+
+    /// A helm (`helm`: version 4, `helm3`: version 3) in the namespace.
+    pub fn helm_of(&self, tool: &str, args: &[&str]) -> String {
+        let helm = xtask::tools::tool(tool).expect("helm is built");
         let output = Command::new(helm).args(args).args(["-n", &self.namespace])
             .env("KUBECONFIG", self.world.cluster.kubeconfig()).output().expect("helm runs");
         assert!(output.status.success(), "helm {args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -186,6 +191,32 @@ impl Fixture {
         told(&command.output().expect("kubectl runs"))
     }
 
+    /// The same, and how it ended, whatever that was.
+    pub fn windlass_ends(&self, args: &[&str]) -> (Option<i32>, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_windlass")).args(args).args(["-n", &self.namespace])
+            .env("KUBECONFIG", self.world.cluster.kubeconfig()).output().expect("windlass runs");
+        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        (output.status.code(), text)
+    }
+
+    /// Watches the namespace's Pods from a resource version on.
+    pub fn watch_pods(&self, since: &str) -> PodWatch {
+        let path = format!("/api/v1/namespaces/{}/pods?watch=true&resourceVersion={since}", self.namespace);
+        let mut command = self.world.cluster.kubectl_command().expect("kubectl is built");
+        let child = command.args(["get", "--raw", &path]).stdout(std::process::Stdio::piped()).spawn().expect("kubectl runs");
+        PodWatch(child)
+    }
+
+    /// An object as JSON.
+    pub fn get_json(&self, object: &str) -> Value {
+        serde_json::from_str(&self.kubectl(&["get", object, "-o", "json", "--show-managed-fields"])).unwrap_or_default()
+    }
+
+    /// The cluster that all tests share.
+    pub fn cluster(&self) -> &Cluster {
+        &self.world.cluster
+    }
+
     /// A field of an object, by JSON path.
     pub fn field(&self, object: &str, path: &str) -> String {
         self.kubectl(&["get", object, "-o", &format!("jsonpath={path}")])
@@ -250,6 +281,20 @@ fn told(output: &std::process::Output) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
+/// A watch that is running.
+pub struct PodWatch(std::process::Child);
+
+impl PodWatch {
+    /// Ends it: each event's type and Pod, in order.
+    pub fn finish(mut self) -> Vec<(String, Value)> {
+        self.0.kill().expect("it runs until now");
+        let output = self.0.wait_with_output().expect("its output can be read");
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        let events = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        events.map(|mut event| (event["type"].as_str().unwrap_or("").to_owned(), event["object"].take())).collect()
+    }
+}
+
 /// A condition of an Environment; null where it has none.
 pub fn condition(env: &Value, name: &str) -> Value {
     let list = env["status"]["conditions"].as_array().cloned().unwrap_or_default();
@@ -286,14 +331,19 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// A fresh one.
+    /// A fresh one with the small chart `shop`.
     pub fn new(name: &str) -> Repository {
+        Repository::of(name, "tests/cases/shop")
+    }
+
+    /// A fresh one with the chart of that folder of the project.
+    pub fn of(name: &str, chart: &str) -> Repository {
         let folder = world().folder.join("repositories").join(name);
         let work = folder.join("work");
         std::fs::create_dir_all(&work).expect("a folder");
         let repo = Repository { folder };
         repo.git(&["init", "-q", "-b", "develop", "."]);
-        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/shop");
+        let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join(chart);
         copy(&chart, &work);
         repo.git(&["add", "-A"]);
         repo.git(&["commit", "-q", "-m", "First"]);
@@ -319,6 +369,11 @@ impl Repository {
         let server = server.get_or_insert_with(|| GitServer::start(&root, [127, 0, 0, 1].into()).expect("the git server starts"));
         self.git(&["--git-dir", "../bare.git", "config", "http.receivepack", "true"]);
         server.url(&format!("{}/bare.git", self.folder.file_name().and_then(|name| name.to_str()).expect("a plain name")))
+    }
+
+    /// The work tree: the chart's folder.
+    pub fn chart(&self) -> PathBuf {
+        self.folder.join("work")
     }
 
     /// The head's commit.

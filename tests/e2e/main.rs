@@ -1,15 +1,19 @@
 //! windlass against a real API server with fake nodes: one control plane, one agent, a namespace for each test; the faults have a
 //! control plane and agents of their own. A file for each theme.
 
+mod adopt;
 mod canary;
 mod charts;
 mod fixture;
 mod faults;
 mod gates;
+mod helm;
 mod input;
+mod life;
 mod order;
 mod people;
 mod promotion;
+mod quiet;
 mod release;
 mod testing;
 mod images;

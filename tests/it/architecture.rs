@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const PURE: &[&str] = &["value", "yaml", "template", "chart", "render", "object", "check", "plan", "health", "release", "app", "decide", "webhooks"];
+const PURE: &[&str] = &["value", "yaml", "template", "chart", "render", "object", "transform", "check", "plan", "health", "release", "app", "decide", "webhooks"];
 const ENGINE: &[&str] = &["value", "yaml", "template", "chart", "render"];
 const EDGES: &[&str] = &["images", "sources", "secrets", "cluster", "agent", "cli", "metrics", "web"];
 

@@ -20,8 +20,9 @@ fn entry(number: u64, phase: Phase, op: Op, holder: &str) -> Entry {
         good: phase == Phase::Deployed,
         holder: holder.into(),
         approved: None,
+        colour: String::new(),
     };
-    Entry { number, phase, mark: Some(mark), modified: NOW }
+    Entry { number, phase, mark: Some(mark), modified: NOW, uid: format!("uid-{number}") }
 }
 
 /// The decision of an agent that is sure of this record, and knows of the branch and the plan all that it takes to open an upgrade
@@ -118,4 +119,58 @@ fn an_open_attempt_is_claimed_again_after_it_was_read_anew() {
     let known = |confirmed| Facts { confirmed, ..Facts::default() };
     assert_eq!(by_facts(Policy::default(), &record, known(None)), Decision::Do(Step::Claim { number: 1 }));
     assert_eq!(by_facts(Policy::default(), &record, known(Some(1))), Decision::Do(Step::Run { number: 1, stage: Stage::Apply }));
+}
+
+/// The second release was ours and good; helm then wrote its record, or made another one.
+fn after_helm(number: u64) -> (Record, Managed) {
+    let ours = entry(2, Phase::Deployed, Op::Upgrade, HOLDER);
+    let known = managed(&Record { entries: vec![ours], memory: Memory::default() }).unwrap();
+    let helm = Entry { mark: None, ..entry(number, Phase::Deployed, Op::Upgrade, "") };
+    (Record { entries: vec![helm], memory: Memory::default() }, known)
+}
+
+fn knowing(managed: Option<Managed>) -> Facts {
+    Facts { managed, owned: true, sure: true, ..Facts::default() }
+}
+
+#[test]
+fn a_release_costs_no_write_to_be_known_again_unless_helm_is_followed() {
+    let record = Record { entries: vec![entry(2, Phase::Deployed, Op::Upgrade, HOLDER)], memory: Memory::default() };
+    let known = managed(&record);
+    let decision = by_facts(Policy::default(), &record, knowing(known.clone()));
+    assert!(matches!(decision, Decision::Do(Step::Open { number: 3, .. })), "{decision:?}");
+    let decision = by_facts(Policy { follow_helm: true, ..Policy::default() }, &record, knowing(known.clone()));
+    let wanted = Memory { managed: known.map(Box::new), ..Memory::default() };
+    assert_eq!(decision, Decision::Do(Step::Remember(wanted)));
+}
+
+#[test]
+fn a_record_that_helm_wrote_again_gets_its_mark_back() {
+    let (mut record, known) = after_helm(2);
+    let restored = Decision::Do(Step::Restore(Box::new(known.clone())));
+    assert_eq!(by_facts(Policy::default(), &record, knowing(Some(known.clone()))), restored);
+    // A restart later the memory knows it, where there is one.
+    record.memory.managed = Some(Box::new(known));
+    assert_eq!(by_facts(Policy::default(), &record, knowing(None)), restored);
+    // Whoever knows nothing of it takes the release over.
+    record.memory.managed = None;
+    let decision = by_facts(Policy::default(), &record, knowing(None));
+    assert!(matches!(decision, Decision::Do(Step::Open { number: 3, .. })), "{decision:?}");
+}
+
+#[test]
+fn what_helm_made_is_noticed_once_and_then_repaired_or_followed() {
+    let (mut record, known) = after_helm(3);
+    let facts = || knowing(Some(known.clone()));
+    let Decision::Do(Step::Remember(memory)) = by_facts(Policy::default(), &record, facts()) else { panic!("it is not noticed") };
+    assert_eq!(memory.foreign.as_ref().map(|foreign| (foreign.number, foreign.head.as_str())), Some((3, "r2")));
+    assert_eq!(memory.managed.as_deref(), Some(&known), "a restart later it is still known whose it was");
+    record.memory = memory;
+    let decision = by_facts(Policy::default(), &record, facts());
+    assert!(matches!(decision, Decision::Do(Step::Open { number: 4, .. })), "{decision:?}");
+    let decision = by_facts(Policy { follow_helm: true, ..Policy::default() }, &record, Facts { drift: Some(Drift::None), ..facts() });
+    assert!(matches!(decision, Decision::Wait { why: Why::ChangedByHelm { number: 3 }, .. }), "{decision:?}");
+    // An old reading is no news of helm.
+    record.memory = Memory::default();
+    assert_eq!(by_facts(Policy::default(), &record, Facts { sure: false, ..facts() }), Decision::Do(Step::Load));
 }

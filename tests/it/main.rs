@@ -15,6 +15,8 @@ mod helm;
 mod schema;
 mod sim;
 #[cfg(feature = "agent")]
+mod transform;
+#[cfg(feature = "agent")]
 mod crd;
 #[cfg(feature = "agent")]
 mod git;

@@ -72,6 +72,9 @@ impl Agent {
         if self.dead_until > world.now {
             return Decision::Wait { why: Why::Suspended, until: Some(self.dead_until) };
         }
+        if let Some(managed) = self.record.as_ref().and_then(managed) {
+            self.facts.managed = Some(managed);
+        }
         let mut policy = Policy { holder: self.id.to_string(), ..world.policy.clone() };
         let mut facts = self.facts.clone();
         let mut record = self.record.clone();
@@ -177,6 +180,7 @@ impl Agent {
             Step::CountTry { number, not_before, failure } => self.amend(number, world, |mark, _| {
                 *mark = Mark { tries: mark.tries + 1, not_before, failure: Some(failure), ..mark.clone() };
             }),
+            Step::Restore(managed) => self.restore(*managed, world),
             Step::Close { number } => self.close(number, world),
             Step::Fail { number, failure } => self.end(number, Phase::Failed, world, |mark| mark.failure = Some(failure)),
             Step::Remember(memory) => self.remember(memory, world),
@@ -327,7 +331,16 @@ impl Agent {
                     world.live = Live { ready_at, ..Live::default() };
                 }
                 (Stage::Apply, _) if matches!(quality, Quality::Invalid | Quality::Denied) => world.live.partial = true,
+                // A coloured set stands beside what serves; only the switch makes it live.
+                (Stage::Apply, _) if !mark.colour.is_empty() && world.plant != Some(Plant::SwitchesEarly) => {
+                    world.live.ready_at = world.now + 200 + world.pick(20_000) as i64;
+                }
+                (Stage::Switch, _) => {
+                    world.live = Live { content: Some(stored.content.clone()), ready_at: world.live.ready_at, waves: mark.waves.at + 1, ..Live::default() };
+                    world.switched = Some(stored.content.clone()).filter(|_| mark.op == Op::Upgrade);
+                }
                 (Stage::Apply, _) => {
+                    world.switched = Some(stored.content.clone()).filter(|_| !mark.colour.is_empty() && mark.op == Op::Upgrade);
                     let ready_at = world.now + 200 + world.pick(20_000) as i64;
                     world.wave(&stored.content, mark.waves);
                     world.live = Live { content: Some(stored.content.clone()), ready_at, waves: mark.waves.at + 1, ..Live::default() };
@@ -406,6 +419,7 @@ impl Agent {
             good: false,
             holder: self.id.to_string(),
             approved,
+            colour: if world.blue_green && matches!(op, Op::Upgrade | Op::Rollback { .. }) { "green".into() } else { String::new() },
         };
         if let Op::Uninstall { .. } = op {
             self.replace(number, world, |entry| {
@@ -423,7 +437,7 @@ impl Agent {
             _ => digest,
         };
         let fenced = world.plant != Some(Plant::NoFencing);
-        let entry = Entry { number, phase: Phase::Open, mark: Some(mark), modified: world.now };
+        let entry = Entry { number, phase: Phase::Open, mark: Some(mark), modified: world.now, uid: format!("{number} of {}", world.now) };
         let made = entry.clone();
         let version = world.request(|world| {
             // A name that exists is refused by the API server; unfenced, an agent would take the next free one.
@@ -575,6 +589,10 @@ impl Agent {
             }
         }
         Ok(())
+    }
+
+    fn restore(&mut self, managed: Managed, world: &mut World) -> Result<(), Halt> {
+        self.replace(managed.number, world, |entry| entry.mark = Some(managed.mark))
     }
 
     fn remember(&mut self, memory: Memory, world: &mut World) -> Result<(), Halt> {

@@ -25,6 +25,8 @@ pub enum Check {
     DriftKept,
     /// A release held by hand stays until it is resumed or the head moves.
     Held,
+    /// With two sets, one that is not healthy and tested never serves.
+    Serves,
     /// A deleted Environment leaves nothing behind, unless it is orphaned.
     Removed,
     /// Records stay within the history limit.
@@ -51,7 +53,7 @@ pub enum Check {
 
 impl Check {
     /// All of them.
-    pub const ALL: [Check; 22] = [
+    pub const ALL: [Check; 23] = [
         Check::OneOpen,
         Check::Suspended,
         Check::Manual,
@@ -63,6 +65,7 @@ impl Check {
         Check::DriftRepaired,
         Check::DriftKept,
         Check::Held,
+        Check::Serves,
         Check::Removed,
         Check::Growth,
         Check::Livelock,

@@ -29,6 +29,8 @@ pub enum Plant {
     ForgetsHold,
     /// Failed stages are tried for ever.
     RetriesForever,
+    /// A new set serves before it has proved itself.
+    SwitchesEarly,
     /// Old records are never removed.
     NeverTrims,
     /// The Environment is let go before its release is removed.
@@ -64,13 +66,14 @@ pub const PLANTED: &[(Plant, &[Check])] = &[
     (Plant::ForgetsCondemned, &[Check::BadTries, Check::Idle, Check::Attempts, Check::Converged]),
     (Plant::IgnoresBackoff, &[Check::Attempts, Check::Livelock]),
     (Plant::NeverRollsBack, &[Check::Converged]),
-    (Plant::BelievesHealth, &[Check::BadGood, Check::Converged, Check::Waves, Check::Promoted]),
-    (Plant::SkipsTests, &[Check::BadGood, Check::Converged, Check::Promoted]),
-    (Plant::NoFencing, &[Check::OneOpen, Check::Promoted]),
+    (Plant::BelievesHealth, &[Check::BadGood, Check::Converged, Check::Waves, Check::Promoted, Check::Serves]),
+    (Plant::SkipsTests, &[Check::BadGood, Check::Converged, Check::Promoted, Check::Serves]),
+    (Plant::NoFencing, &[Check::OneOpen]),
     (Plant::NeverChecksDrift, &[Check::DriftRepaired]),
     (Plant::AlwaysRepairs, &[Check::DriftKept]),
     (Plant::ForgetsHold, &[Check::Held]),
     (Plant::RetriesForever, &[Check::Tries]),
+    (Plant::SwitchesEarly, &[Check::Serves]),
     (Plant::NeverTrims, &[Check::Growth]),
     (Plant::LetsGoEarly, &[Check::Removed]),
     (Plant::IgnoresWindows, &[Check::Windows]),

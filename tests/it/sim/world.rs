@@ -106,6 +106,10 @@ pub struct World {
     /// In the end somebody agrees to whatever waits.
     patient: bool,
     pub released: bool,
+    /// New sets stand beside old ones until they have proved themselves.
+    pub blue_green: bool,
+    /// The set that began to serve last, where there are two.
+    pub switched: Option<String>,
     version: u64,
     /// Probability of a fault at each request, in thousandths; 0 when calm.
     pub faults: u64,
@@ -155,6 +159,8 @@ impl World {
             windows: false,
             patient: false,
             released: false,
+            blue_green: false,
+            switched: None,
             version: 0,
             faults: 0,
             opened: 0,
@@ -190,10 +196,13 @@ impl World {
             depends: world.pick(6) == 0,
             approval: world.pick(6) == 0,
             approval_expires: 120_000,
+            follow_helm: world.pick(4) == 0,
             ..Policy::default()
         };
         world.windows = world.pick(6) == 0;
         world.dependency = world.pick(3) != 0;
+        world.blue_green = world.pick(4) == 0;
+        world.policy.keep = 1_000 + world.pick(30_000) as i64;
         world.push();
         world
     }
@@ -394,7 +403,7 @@ impl World {
                 self.excuses += 3;
             }
             11 => {
-                self.helm();
+                self.helm(agents.len());
                 // The watch on the records tells.
                 for agent in agents.iter_mut() {
                     agent.doubt();
@@ -433,10 +442,25 @@ impl World {
         token
     }
 
-    /// helm itself upgrades, or leaves a record pending.
-    fn helm(&mut self) {
+    /// helm itself upgrades, tests, uninstalls, or leaves a record pending.
+    fn helm(&mut self, agents: usize) {
         let Some(last) = self.records.values().next_back().cloned() else { return };
         if last.entry.phase == Phase::Open {
+            return;
+        }
+        if last.entry.phase == Phase::Deployed && self.pick(4) == 0 {
+            self.say(|| "helm tests the release: it writes the record again, without our mark".into());
+            let stored = self.records.get_mut(&last.entry.number).expect("the last one");
+            stored.entry.mark = None;
+            stored.version += 1_000_000;
+            return;
+        }
+        // Numbers begin anew then: an agent that wakes with a write under way is held back by its lease alone, which is not shown here.
+        if last.entry.phase == Phase::Deployed && agents == 1 && self.pick(6) == 0 {
+            self.say(|| "helm uninstalls the release".into());
+            self.records.clear();
+            self.live = Live::default();
+            self.excuses += 4;
             return;
         }
         let number = last.entry.number + 1;
@@ -450,7 +474,7 @@ impl World {
             }
             self.live = Live { content: Some(format!("helm-{number}")), ready_at: self.now, ..Live::default() };
         }
-        let entry = Entry { number, phase, mark: None, modified: self.now };
+        let entry = Entry { number, phase, mark: None, modified: self.now, uid: format!("{number} of {}", self.now) };
         let version = self.stamp();
         self.records.insert(number, Stored { entry, version, content: format!("helm-{number}") });
         self.excuses += 4;
@@ -694,6 +718,16 @@ impl World {
         if open.len() > 1 && self.late.is_none() {
             self.fail(off, Check::OneOpen, format!("releases {open:?} are open at once"));
         }
+        if let Some(serves) = self.switched.take()
+            && match self.quality(&serves) {
+                Quality::Crashes | Quality::Hangs => true,
+                // A policy that only reports failed tests lets it serve.
+                Quality::FailsTests => !self.policy.tests_report,
+                _ => false,
+            }
+        {
+            self.fail(off, Check::Serves, format!("{serves} serves, which never proved itself"));
+        }
         let hour = self.now - 3_600_000;
         self.opens.retain(|at| *at > hour);
         let limit = 40 + self.excuses as usize;
@@ -764,6 +798,14 @@ impl World {
     fn check_converged(&mut self, off: &BTreeSet<Check>) {
         let (head, quality) = self.head();
         let live = self.live.content.clone();
+        // What helm made stays where that is the policy, until the branch moves.
+        let followed = self.memory.foreign.as_ref().filter(|foreign| {
+            let latest = self.records.values().next_back().map_or(0, |stored| if stored.entry.mark.is_none() { stored.entry.number } else { u64::MAX });
+            self.policy.follow_helm && foreign.number == latest && foreign.head == head
+        });
+        if followed.is_some() {
+            return;
+        }
         if self.memory.hold.is_some() || self.live.partial && !self.policy.rollback {
             return;
         }
