@@ -226,7 +226,10 @@ impl<K: Keeper> Driver<K> {
         records.mark(held, Mark { holder, ..mark }).await?;
         let mark = held.mark.clone();
         if let Some(entry) = self.record.as_ref().and_then(|record| record.entry(number)).cloned() {
+            // How the stage went is as true as it was: what was done is not done again.
+            let outcome = self.facts.outcome.take();
             self.enter(Entry { mark, ..entry });
+            self.facts.outcome = outcome;
         }
         if before != self.shared.holder {
             tracing::info!(environment = self.app.id(), release = number, before, reason = "Claimed", "going on with release {number}, which {before} began");

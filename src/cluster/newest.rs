@@ -7,7 +7,7 @@
 use super::ApiError;
 use serde_json::Value;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Mutex,
 };
@@ -21,6 +21,8 @@ const MAX_PATHS: usize = 100_000;
 #[derive(Default)]
 pub(super) struct Newest {
     known: Mutex<HashMap<u64, Known>>,
+    /// Paths with a write of which no answer came: whether it took effect, one reading does not tell.
+    doubtful: Mutex<HashSet<u64>>,
 }
 
 #[derive(Clone, Copy)]
@@ -49,8 +51,24 @@ impl Newest {
         }
     }
 
-    /// Whether a read of this path was answered with something older than is known.
+    /// A write at this path was sent, and no answer came.
+    pub(super) fn doubt(&self, path: &str) {
+        let mut doubtful = self.doubtful.lock().expect("no panic while held");
+        if doubtful.len() < MAX_PATHS {
+            doubtful.insert(key(path));
+        }
+    }
+
+    /// Whether a read of this path was answered with something older than is known, or may have been.
     pub(super) fn is_old(&self, path: &str, answer: &Result<Value, ApiError>) -> bool {
+        let told = answer.as_ref().map_or_else(ApiError::is_not_found, |_| true);
+        if told && self.doubtful.lock().expect("no panic while held").remove(&key(path)) {
+            // The second reading is not to be older than the first one.
+            if let Some(version) = answer.as_ref().ok().and_then(version) {
+                self.rise(path, version, true);
+            }
+            return true;
+        }
         let Some(known) = self.known.lock().expect("no panic while held").get(&key(path)).copied() else { return false };
         match answer {
             Ok(object) if known.there => version(object).is_some_and(|version| version < known.version),
@@ -145,6 +163,19 @@ mod tests {
         assert!(!newest.is_old(POD, &Ok(at(8))), "somebody made it anew");
         let going = json!({"metadata": {"resourceVersion": "7", "deletionTimestamp": "2026-01-01T00:00:00Z"}});
         assert!(!newest.is_old(POD, &Ok(going)));
+    }
+
+    #[test]
+    fn after_a_write_without_an_answer_one_reading_is_not_enough() {
+        let newest = Newest::default();
+        newest.doubt(&format!("{POD}?fieldManager=windlass"));
+        assert!(!newest.is_old(PODS, &Ok(at(3))));
+        assert!(!newest.is_old(POD, &Err(ApiError::unreachable("gone".into()))), "no reading");
+        assert!(newest.is_old(POD, &missing()), "it may be older than the write");
+        assert!(!newest.is_old(POD, &missing()), "twice is believed");
+        newest.doubt(POD);
+        assert!(newest.is_old(POD, &Ok(at(9))) && newest.is_old(POD, &Ok(at(8))), "the second is older than the first");
+        assert!(!newest.is_old(POD, &Ok(at(9))));
     }
 
     #[test]

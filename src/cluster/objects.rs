@@ -56,6 +56,18 @@ impl Cluster {
 
     /// One request, sent again where the server asks for that; no write passes the shut gate, however often it was tried before.
     async fn send(&self, verb: &str, path: &str, content: Option<&str>, body: Vec<u8>) -> Result<(u16, Vec<u8>), ApiError> {
+        let answer = self.send_patiently(verb, path, content, body).await;
+        if let Err(error) = &answer
+            && !matches!(verb, "get" | "list")
+            && !path.contains("dryRun=All")
+            && (error.code == 0 || error.code >= 500)
+        {
+            self.newest.doubt(path);
+        }
+        answer
+    }
+
+    async fn send_patiently(&self, verb: &str, path: &str, content: Option<&str>, body: Vec<u8>) -> Result<(u16, Vec<u8>), ApiError> {
         let body = bytes::Bytes::from(body);
         let mut tries = 0;
         loop {

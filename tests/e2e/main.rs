@@ -6,6 +6,7 @@ mod canary;
 mod charts;
 mod fixture;
 mod faults;
+mod forged;
 mod gates;
 mod helm;
 mod input;

@@ -16,8 +16,10 @@ use xtask::{
     sys::Process,
 };
 
-/// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_windlass");
+/// The program under test: `WINDLASS_BIN`, or the one that was built with these tests.
+fn program() -> PathBuf {
+    std::env::var_os("WINDLASS_BIN").map_or_else(|| env!("CARGO_BIN_EXE_windlass").into(), PathBuf::from)
+}
 /// The name of every Environment and release: states of different namespaces are compared.
 pub const APP: &str = "app";
 /// How long a lease lasts here: whoever comes after a killed agent waits for its end.
@@ -55,7 +57,7 @@ impl World {
     /// A control plane with the CRD, and a repository with the three revisions.
     pub fn start(options: Options) -> World {
         let cluster = Cluster::start(options).expect("the cluster starts");
-        xtask::agent::install_crd(&cluster, Path::new(PROGRAM)).expect("the CRD is taken");
+        xtask::agent::install_crd(&cluster, &program()).expect("the CRD is taken");
         let folder = cluster.dir().join("faults");
         std::fs::create_dir_all(&folder).expect("a folder for the tests");
         let repo = Repo::create(&folder).expect("a repository");
@@ -90,7 +92,7 @@ impl World {
 
     /// An agent; with a namespace for its own only, under a lease of that namespace's name.
     pub fn agent(&self, name: &str, namespace: Option<&str>, kubeconfig: &Path) -> Process {
-        let started = self.cluster.supervisor().spawn(name, Path::new(PROGRAM), |command| {
+        let started = self.cluster.supervisor().spawn(name, &program(), |command| {
             command.args(["agent", "--metrics-addr", "127.0.0.1:0", "--log-format", "text", "--leader-elect-lease-duration", LEASE]);
             command.args(["--leader-elect-resource-namespace", "default", "--leader-elect-resource-name", namespace.unwrap_or("everybody")]);
             if let Some(namespace) = namespace {

@@ -508,13 +508,16 @@ impl Agent {
     fn claim(&mut self, number: u64, world: &mut World) -> Result<(), Halt> {
         let holder = self.id.to_string();
         let modified = world.records.get(&number).map(|stored| stored.entry.modified);
+        let outcome = self.facts.outcome.clone();
         self.replace(number, world, |entry| {
             // An annotation is written, and Helm's own times stay.
             entry.modified = modified.unwrap_or(entry.modified);
             if let Some(mark) = &mut entry.mark {
                 mark.holder = holder;
             }
-        })
+        })?;
+        self.facts.outcome = outcome;
+        Ok(())
     }
 
     fn amend(&mut self, number: u64, world: &mut World, change: impl FnOnce(&mut Mark, Millis)) -> Result<(), Halt> {
