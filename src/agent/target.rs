@@ -452,7 +452,8 @@ fn findings(app: &App, files: Vec<SourceFile>, values: &Map, capabilities: &Serv
         kube_version: Some(capabilities.0.kube_version.clone()),
         skip_schema_validation: false,
     };
-    let found = lint::lint(app.path(), Ok(files), values, &options, &SystemHost::start(), &mut Log::default());
+    let source = lint::Source::of(files);
+    let found = lint::lint(app.path(), &source, &Log::default(), values, &options, &SystemHost::start(), &mut Log::default());
     found.iter().filter(|finding| finding.severity > lint::Severity::Info).map(ToString::to_string).collect()
 }
 

@@ -145,6 +145,11 @@ impl KubeVersion {
     pub fn for_constraints(&self) -> &str {
         if self.normalized.is_empty() { &self.version } else { &self.normalized }
     }
+
+    /// What copying by reflection leaves of it: that field is not exported.
+    fn without_normalized(&self) -> KubeVersion {
+        KubeVersion { normalized: String::new(), ..self.clone() }
+    }
 }
 
 /// What a cluster can do.
@@ -210,6 +215,10 @@ impl Object for Capabilities {
         let result = GoType::Named("*common.Capabilities");
         (name == "Copy").then_some(Signature { params: &[], variadic: false, result })
     }
+    fn copied(&self) -> Option<Val> {
+        let kube_version = self.kube_version.without_normalized();
+        Some(Capabilities { kube_version, api_versions: self.api_versions.clone() }.object())
+    }
     fn fields(&self) -> Vec<(&'static str, Val)> {
         vec![
             ("KubeVersion", Val::Object(Rc::new(self.kube_version.clone()))),
@@ -263,6 +272,9 @@ impl Object for KubeVersion {
             variadic: false,
             result: GoType::String,
         })
+    }
+    fn copied(&self) -> Option<Val> {
+        Some(Val::Object(Rc::new(self.without_normalized())))
     }
     fn fields(&self) -> Vec<(&'static str, Val)> {
         // The second is not exported, but `%v` shows it.

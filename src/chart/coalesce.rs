@@ -268,19 +268,9 @@ fn print_verb(value: &Val) -> String {
 
 /// Go's `%t` of what is not a boolean, in Helm's `type mismatch` error.
 fn boolean_verb(value: &Val) -> String {
-    match value {
-        Val::Nil => "%!t(<nil>)".to_owned(),
-        Val::Bool(flag) => flag.to_string(),
-        Val::Str(text) => format!("%!t(string={text})"),
-        Val::Int(number, GoType::Int64) => format!("%!t(int64={number})"),
-        Val::Int(number, _) => format!("%!t(int={number})"),
-        Val::Uint(number, _) => format!("%!t(uint64={number})"),
-        Val::Float(..) => format!("%!t(float64={})", print_verb(value)),
-        Val::List(list) => format!("[{}]", list.items.iter().map(boolean_verb).collect::<Vec<_>>().join(" ")),
-        Val::Map(map) => {
-            let entry = |(key, value): (&GoStr, &Val)| format!("%!t(string={key}):{}", boolean_verb(value));
-            format!("map[{}]", map.entries.borrow().iter().map(entry).collect::<Vec<_>>().join(" "))
-        }
-        other => format!("%!t({})", print_verb(other)),
+    let mut out = Vec::new();
+    match crate::template::fmt::append_printf(&mut out, b"%t", std::slice::from_ref(value)) {
+        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+        Err(why) => why.to_owned(),
     }
 }

@@ -44,9 +44,20 @@ pub fn load_files(files: Vec<SourceFile>, log: &mut Log) -> Result<Chart, LoadEr
     match detect(&files)?.as_str() {
         "" | "v1" | "v2" => load_at(files, log, 0, &mut { MAX_NESTED_BYTES }),
         // Helm can load v3 charts, but install, template and the rest then refuse them.
-        "v3" => Err(LoadError::new("invalid chart apiVersion")),
+        "v3" => {
+            load_v2_files(files, log)?;
+            Err(LoadError::new("invalid chart apiVersion"))
+        }
         _ => Err(LoadError::new("unsupported chart version")),
     }
+}
+
+/// As [`load_files`], whatever `apiVersion` says: what helm's commands do that know charts of v1 and v2 only (`show`, `lint`).
+///
+/// # Errors
+/// What Helm refuses, with its text.
+pub fn load_v2_files(files: Vec<SourceFile>, log: &mut Log) -> Result<Chart, LoadError> {
+    load_at(files, log, 0, &mut { MAX_NESTED_BYTES })
 }
 
 /// Loads a chart from a gzipped tar archive.

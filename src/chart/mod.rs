@@ -24,7 +24,7 @@ pub mod strvals;
 pub mod values;
 
 pub use decode::{Field, Kind, decode_yaml, decode_yaml_strict};
-pub use load::{LoadError, load_archive, load_files};
+pub use load::{LoadError, load_archive, load_files, load_v2_files};
 pub use log::{Level, Log, Notice};
 pub use metadata::{Dependency, Lock, Maintainer, Metadata};
 

@@ -1,7 +1,7 @@
 //! Values from YAML and from several sources: `LoadValues` and `MergeMaps` in Helm's `pkg/chart/v2/loader/load.go`.
 
 use crate::template::Val;
-use crate::value::{GoStr, Map, Value};
+use crate::value::{Map, Value};
 use crate::yaml;
 
 /// Reads values from one or more YAML documents; later ones win.
@@ -25,6 +25,11 @@ pub fn load_values(text: &[u8]) -> Result<Map, String> {
 
 /// What `sigs.k8s.io/yaml` says when a document is no map.
 pub fn not_a_map(value: &Value) -> String {
+    not_of_type(value, "map[string]interface {}")
+}
+
+/// What `sigs.k8s.io/yaml` says when a document is none of a map's type of Go.
+pub fn not_of_type(value: &Value, target: &str) -> String {
     let found = match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -33,8 +38,7 @@ pub fn not_a_map(value: &Value) -> String {
         Value::List(_) => "array",
         Value::Map(_) => "object",
     };
-    let target = "Go value of type map[string]interface {}";
-    format!("error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into {target}")
+    format!("error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found} into Go value of type {target}")
 }
 
 /// The documents of a stream as `YAMLReader` in `k8s.io/apimachinery/pkg/util/yaml` cuts it: at lines that begin with `---`.
@@ -82,37 +86,5 @@ pub fn merge_into(base: &mut Map, over: Map) {
 
 /// Go's `%v` of values as they come from YAML and `--set`.
 pub(crate) fn go_print(value: &Val) -> String {
-    match value {
-        Val::Nil => "<nil>".to_owned(),
-        Val::Bool(flag) => flag.to_string(),
-        Val::Int(number, _) => number.to_string(),
-        Val::Uint(number, _) => number.to_string(),
-        Val::Float(number, _) => go_float(*number),
-        Val::Str(text) => text.to_text(),
-        Val::List(list) => format!("[{}]", list.items.iter().map(go_print).collect::<Vec<_>>().join(" ")),
-        Val::Map(map) => {
-            let entry = |(key, value): (&GoStr, &Val)| format!("{key}:{}", go_print(value));
-            format!("map[{}]", map.entries.borrow().iter().map(entry).collect::<Vec<_>>().join(" "))
-        }
-        Val::Object(object) => object.display(),
-        Val::Complex(..) | Val::Bytes(_) => String::new(),
-    }
-}
-
-/// Go's `%v` of a float64: `%g` with the shortest digits, exponents from 1e21 on.
-pub(crate) fn go_float(number: f64) -> String {
-    if number.is_nan() {
-        return "NaN".to_owned();
-    }
-    if number.is_infinite() {
-        return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let scientific = format!("{number:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
-        return format!("{number}");
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
+    crate::template::fmt::sprint(std::slice::from_ref(value))
 }

@@ -2,9 +2,9 @@
 
 use super::goerror::{errno_text, path_error};
 use super::remote::ChartFlags;
-use crate::chart::archive::{MAX_DECOMPRESSED_CHART_BYTES, without_bom};
+use crate::chart::archive::{MAX_DECOMPRESSED_CHART_BYTES, read_archive, without_bom};
 use crate::chart::log::quote;
-use crate::chart::{Chart, Log, SourceFile, ignore::Rules, load_archive, load_files};
+use crate::chart::{Chart, Log, SourceFile, ignore::Rules, load_archive, load_files, load_v2_files};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,16 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, String> {
     Ok(PathBuf::from(crate::chart::gopath::clean(&whole.to_string_lossy())))
 }
 
+/// Loads what was found as [`load_v2_files`] does.
+pub(super) fn load_located_v2(located: &Located, log: &mut Log) -> Result<Chart, String> {
+    let files = match located {
+        Located::Disk(path) if path.is_dir() => read_folder(path, log)?,
+        Located::Disk(path) => read_archive(&read_archive_file(path)?).map_err(|error| not_an_archive(path, error.message))?,
+        Located::Fetched(bytes) => read_archive(bytes).map_err(|error| format!("the archive that was fetched is no chart: {error}"))?,
+    };
+    load_v2_files(files, log).map_err(|error| error.message)
+}
+
 /// Loads a chart from a folder or an archive.
 pub fn load(path: &Path, log: &mut Log) -> Result<Chart, String> {
     let info = fs::metadata(path).map_err(|error| path_error("stat", path, &error))?;
@@ -85,12 +95,14 @@ pub fn load(path: &Path, log: &mut Log) -> Result<Chart, String> {
         return load_files(files, log).map_err(|error| error.message);
     }
     let bytes = read_archive_file(path)?;
-    load_archive(&bytes, log).map_err(|error| match error.message.as_str() {
-        "gzip: invalid header" => {
-            format!("file '{}' does not appear to be a valid chart file (details: {error})", path.display())
-        }
-        _ => error.message,
-    })
+    load_archive(&bytes, log).map_err(|error| not_an_archive(path, error.message))
+}
+
+fn not_an_archive(path: &Path, error: String) -> String {
+    match error.as_str() {
+        "gzip: invalid header" => format!("file '{}' does not appear to be a valid chart file (details: {error})", path.display()),
+        _ => error,
+    }
 }
 
 /// The bytes of an archive, after a look at whether it is one (`EnsureArchive`).

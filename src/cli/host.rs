@@ -1,13 +1,20 @@
-//! What templates may ask of this process: the clock and random bytes. No cluster, no names.
+//! What templates may ask of this process: the clock and random bytes. No cluster, and names only where `--enable-dns` is given.
 
 use crate::memory::Meter;
 use crate::template::funcs::Host;
 use crate::value::{Map, Value};
 use rand::RngCore;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, atomic::{AtomicBool, Ordering}};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The process's own clock and random bytes; `lookup` finds nothing, `getHostByName` neither.
+static NAMES: AtomicBool = AtomicBool::new(false);
+
+/// `--enable-dns`: from now on `getHostByName` asks the resolver.
+pub(super) fn look_names_up() {
+    NAMES.store(true, Ordering::Relaxed);
+}
+
+/// The process's own clock and random bytes; `lookup` finds nothing, and `getHostByName` what `--enable-dns` allows.
 pub struct LocalHost;
 
 impl Host for LocalHost {
@@ -34,7 +41,13 @@ impl Host for LocalHost {
         SINCE.get_or_init(Meter::start).exceeded()
     }
 
-    fn resolve(&self, _name: &str) -> String {
-        String::new()
+    fn resolve(&self, name: &str) -> String {
+        use std::net::ToSocketAddrs as _;
+        if !NAMES.load(Ordering::Relaxed) {
+            return String::new();
+        }
+        // Helm takes one of the addresses by chance.
+        let address = (name, 0).to_socket_addrs().ok().and_then(|mut found| found.next());
+        address.map_or_else(String::new, |address| address.ip().to_string())
     }
 }

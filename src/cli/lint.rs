@@ -7,8 +7,8 @@ use super::value_flags::ValueFlags;
 use super::{Global, Outcome};
 use crate::chart::archive::read_archive;
 use crate::chart::capabilities::KubeVersion;
-use crate::chart::{Log, SourceFile};
-use crate::render::lint::{Finding, LintOptions, Severity, lint};
+use crate::chart::Log;
+use crate::render::lint::{Finding, Folder, LintOptions, Severity, Source, lint};
 use crate::value::Map;
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -107,7 +107,7 @@ fn one(path: &Path, values: &Map, options: &LintOptions, log: &mut Log) -> Resul
         let bytes = std::fs::read(path).map_err(|error| format!("unable to open tarball: {}", path_error("open", path, &error)))?;
         let files = read_archive(&bytes).map_err(|error| format!("unable to extract tarball: {error}"))?;
         let folder = path.with_extension("");
-        return Ok(lint(&folder.to_string_lossy(), Ok(files), values, options, &LocalHost, log));
+        return Ok(lint(&folder.to_string_lossy(), &Source::of(files), &Log::default(), values, options, &LocalHost, log));
     }
     let manifest = path.join("Chart.yaml");
     if let Err(error) = std::fs::metadata(&manifest) {
@@ -115,8 +115,26 @@ fn one(path: &Path, values: &Map, options: &LintOptions, log: &mut Log) -> Resul
         return Err(format!("unable to check Chart.yaml file in chart: {error}"));
     }
     let folder = absolute(path)?;
-    let files: Result<Vec<SourceFile>, String> = chart_source::read_folder(&folder, log);
-    Ok(lint(&folder.to_string_lossy(), files, values, options, &LocalHost, log))
+    let mut reading = Log::default();
+    let files = chart_source::read_folder(&folder, &mut reading);
+    let content = |name: &str| std::fs::read(folder.join(name)).ok();
+    let source = Source {
+        manifest: content("Chart.yaml"),
+        values: content("values.yaml"),
+        schema: content("values.schema.json"),
+        templates: folder_at(&folder.join("templates")),
+        crds: folder_at(&folder.join("crds")),
+        files,
+    };
+    Ok(lint(&folder.to_string_lossy(), &source, &reading, values, options, &LocalHost, log))
+}
+
+fn folder_at(path: &Path) -> Folder {
+    match std::fs::metadata(path) {
+        Ok(info) if info.is_dir() => Folder::There,
+        Ok(_) => Folder::File,
+        Err(_) => Folder::Missing,
+    }
 }
 
 /// How deep below `charts/` subcharts are looked for.

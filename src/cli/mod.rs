@@ -22,6 +22,7 @@ mod dev;
 mod create;
 mod dependency;
 mod goerror;
+mod helm_flags;
 mod host;
 #[cfg(feature = "agent")]
 mod image;
@@ -89,6 +90,7 @@ enum Command {
     #[command(args_override_self = true)]
     Template(template::Template),
     /// Examine a chart for possible issues
+    #[command(args_override_self = true)]
     Lint(lint::Lint),
     /// Check objects against the API server's schemas: unknown fields, wrong types, missing fields; exit code 1 on findings
     Validate(Box<validate::Validate>),
@@ -174,7 +176,13 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match arguments() {
+        Ok(arguments) => Cli::parse_from(arguments),
+        Err(message) => {
+            eprintln!("Error: {message}");
+            return ExitCode::FAILURE;
+        }
+    };
     bound_rendering();
     let result = match cli.command {
         Command::Template(command) => command.run(&cli.global),
@@ -235,6 +243,19 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The process's arguments, with what helm's own parser takes put as clap takes it.
+fn arguments() -> Result<Vec<std::ffi::OsString>, String> {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    // Building the table of all commands takes longer than rendering a small chart.
+    let to_look_at = |argument: &std::ffi::OsString| argument.to_str().is_some_and(|text| text.starts_with("--"));
+    if !arguments.iter().any(to_look_at) {
+        return Ok(arguments);
+    }
+    let mut cli = <Cli as clap::CommandFactory>::command();
+    cli.build();
+    helm_flags::normalized(arguments, &cli)
 }
 
 /// Bounds from the environment, for commands that have no flags for them because helm has none.

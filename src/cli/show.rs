@@ -45,7 +45,7 @@ impl Show {
         | Part::Readme(reference)
         | Part::Crds(reference)) = &self.part;
         let mut log = Log::default();
-        let chart = chart_source::find(&reference.chart, &reference.flags, &mut log).and_then(|located| chart_source::load_located(&located, &mut log));
+        let chart = chart_source::find(&reference.chart, &reference.flags, &mut log).and_then(|located| chart_source::load_located_v2(&located, &mut log));
         super::print_notices(&log);
         write_out(&self.text(&chart?))
     }

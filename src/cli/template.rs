@@ -1,6 +1,6 @@
 //! `windlass template`: Helm's `pkg/cmd/template.go` and what `install --dry-run=client` does before it prints.
 
-use super::chart_source;
+use super::chart_source::{self, Located};
 use super::goerror::path_error;
 use super::host::LocalHost;
 use super::remote::ChartFlags;
@@ -9,6 +9,7 @@ use super::{Global, Outcome};
 use crate::chart::capabilities::{Capabilities, KubeVersion};
 use crate::chart::{Chart, Log};
 use crate::chart::glob::go_match;
+use crate::chart::log::quote;
 use crate::render::{Options, Rendered, push_document, render, split_manifests};
 use crate::template::{self, Functions, Limits, TemplateSet, Val};
 use clap::Args;
@@ -61,6 +62,21 @@ pub struct Template {
     /// If set, disables JSON schema validation
     #[arg(long)]
     skip_schema_validation: bool,
+    /// Update dependencies if they are missing before rendering the chart
+    #[arg(long)]
+    dependency_update: bool,
+    /// Taken as helm takes it; there is nothing but `client` without a cluster
+    #[arg(long, value_name = "string", num_args = 0..=1, require_equals = true, default_missing_value = "unset")]
+    dry_run: Option<String>,
+    /// Ask the cluster: refused
+    #[arg(long, hide = true)]
+    validate: bool,
+    /// Enable DNS lookups when rendering templates
+    #[arg(long)]
+    enable_dns: bool,
+    /// Plugins of helm are not run: refused
+    #[arg(long, value_name = "string")]
+    post_renderer: Option<String>,
     #[command(flatten)]
     without_effect: WithoutEffect,
 }
@@ -88,6 +104,9 @@ struct WithoutEffect {
     /// Taken as helm takes it, without effect on the output
     #[arg(long, value_name = "string", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
     wait: Option<String>,
+    /// Taken as helm takes it, without effect on the output
+    #[arg(long, hide = true)]
+    server_side: bool,
     /// Taken as helm takes it, without effect on the output
     #[arg(long, value_name = "string")]
     description: Option<String>,
@@ -142,11 +161,27 @@ impl Template {
             }
             _ => KubeVersion::default(),
         };
+        self.check_flags(log)?;
         let (name, reference) = self.name_and_chart()?;
         let located = chart_source::find(reference, &self.chart, log)?;
         let values = self.values.merge()?;
-        let chart = chart_source::load_located(&located, log)?;
-        check_installable(&chart, log)?;
+        let mut chart = chart_source::load_located(&located, log)?;
+        check_kind(&chart, log)?;
+        if let Err(text) = check_dependencies(&chart) {
+            let text = format!(
+                "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing dependencies: {text}"
+            );
+            match &located {
+                Located::Disk(path) if self.dependency_update => {
+                    super::dependency::update_aloud(path, &self.chart.server, global.debug)?;
+                    chart = chart_source::load_located(&located, log).map_err(|error| format!("failed reloading chart after repo update: {error}"))?;
+                }
+                _ => return Err(text),
+            }
+        }
+        if self.enable_dns {
+            super::host::look_names_up();
+        }
         let extra: Vec<String> = self.api_versions.iter().flat_map(|list| split_csv(list)).collect();
         let options = Options {
             release_name: name,
@@ -160,6 +195,30 @@ impl Template {
             true => format!("{error}\n\nUse --debug flag to render out invalid YAML"),
             false => error.to_string(),
         })
+    }
+
+    /// `cmdGetDryRunFlagStrategy`, and what this command does not do.
+    fn check_flags(&self, log: &mut Log) -> Result<(), String> {
+        const CLUSTER: &str = "windlass template asks no cluster; `windlass validate` checks what is rendered, `windlass diff` shows what it would change";
+        match self.dry_run.as_deref() {
+            None | Some("client") => {}
+            Some("server") => return Err(format!("--dry-run=server: {CLUSTER}")),
+            Some("unset") => log.warn("--dry-run is deprecated and should be replaced with '--dry-run=client'", &[]),
+            Some(on @ ("1" | "t" | "T" | "true" | "TRUE" | "True")) => {
+                log.warn(format!("boolean '--dry-run={on}' flag is deprecated and must be replaced with '--dry-run=client'"), &[]);
+            }
+            Some(off @ ("none" | "0" | "f" | "F" | "false" | "FALSE" | "False")) => {
+                return Err(format!("invalid dry-run value ({}). Must be \"server\" or \"client\"", quote(off)));
+            }
+            Some(other) => return Err(format!("invalid dry-run value ({}). Must be \"none\", \"server\", or \"client\"", quote(other))),
+        }
+        if self.validate {
+            return Err(format!("--validate: {CLUSTER}"));
+        }
+        match self.post_renderer.as_deref() {
+            None | Some("") => Ok(()),
+            Some(name) => Err(format!("--post-renderer {name}: windlass runs no plugins of helm; an Environment's `patches` change what its chart renders")),
+        }
     }
 
     /// `NameAndChart`
@@ -286,8 +345,8 @@ fn name_from(template: &str) -> Result<String, String> {
     text.map(|text| String::from_utf8_lossy(&text).into_owned()).map_err(|error| error.to_string())
 }
 
-/// What `runInstall` checks of a chart before anything else.
-pub(super) fn check_installable(chart: &Chart, log: &mut Log) -> Result<(), String> {
+/// Whether the chart can be installed at all.
+fn check_kind(chart: &Chart, log: &mut Log) -> Result<(), String> {
     let kind = chart.metadata.kind.as_str();
     if !matches!(kind, "" | "application") {
         return Err(format!("{kind} charts are not installable"));
@@ -295,11 +354,7 @@ pub(super) fn check_installable(chart: &Chart, log: &mut Log) -> Result<(), Stri
     if chart.metadata.deprecated {
         log.warn("this chart is deprecated", &[]);
     }
-    check_dependencies(chart).map_err(|text| {
-        format!(
-            "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to fetch missing dependencies: {text}"
-        )
-    })
+    Ok(())
 }
 
 /// `CheckDependencies`: whether everything in Chart.yaml is in `charts/`.

@@ -353,6 +353,24 @@ impl<'t> State<'_, '_, 't> {
                     }
                 }
             }
+            Val::Object(object) if object.kind() == "func" => {
+                let entries: Vec<(Val, Val)> = match (object.items(), object.entries()) {
+                    (Some(_), _) if variables > 1 => {
+                        let shown = fmt::sprint_pointed(&Val::Object(object));
+                        return self.error(format!("can't use {shown} iterate over more than one variable"));
+                    }
+                    (Some(items), _) => items.into_iter().map(|item| (Val::Nil, item)).collect(),
+                    // One variable is the first of the two that the function yields.
+                    (_, Some(pairs)) if variables > 1 => pairs.into_iter().map(|(key, item)| (Val::Str(key), item)).collect(),
+                    (_, Some(pairs)) => pairs.into_iter().map(|(key, _)| (Val::Nil, Val::Str(key))).collect(),
+                    _ => return self.cannot_range(Val::Object(object)),
+                };
+                for (index, elem) in entries {
+                    if !pass(self, index, elem.into())? {
+                        break;
+                    }
+                }
+            }
             Val::Object(object) => {
                 let entries: Vec<(Val, Val)> = match (object.kind(), object.items(), object.entries()) {
                     ("slice" | "array" | "chan", Some(items), _) => {

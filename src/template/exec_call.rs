@@ -6,7 +6,7 @@ use super::{
     error::ExecError,
     exec::{At, Fail, Rv, State, is_true},
     exec_eval::REFLECT,
-    funcs::{FuncDef, FuncError, FuncResult},
+    funcs::{FuncDef, FuncError, FuncResult, Host, Tolerated},
     parse_node::{Callee, Node},
 };
 use crate::value::GoStr;
@@ -222,6 +222,9 @@ impl<'t> State<'_, '_, 't> {
             Builtin::Tpl => self.tpl(base),
             _ => {
                 let options = self.m.options;
+                if options.lint {
+                    tell(self.m.host, builtin, &self.m.args[base..]);
+                }
                 builtin.call(&self.m.args[base..], &options, &callee).map_err(Refusal::Message)
             }
         };
@@ -259,6 +262,16 @@ impl<'t> State<'_, '_, 't> {
             Ok(val) => Ok(val.into()),
             Err(message) => self.refused(at, name, message.into()),
         }
+    }
+}
+
+/// Lint's notices of what else ends a render.
+fn tell(host: &dyn Host, builtin: Builtin, args: &[Val]) {
+    match (builtin, args) {
+        (Builtin::Fail, [Val::Str(text)]) => host.tolerated(Tolerated::Fail, &text.to_text()),
+        (Builtin::Required, [Val::Str(text), Val::Nil]) => host.tolerated(Tolerated::Nil, &text.to_text()),
+        (Builtin::Required, [Val::Str(text), Val::Str(value)]) if value.is_empty() => host.tolerated(Tolerated::Empty, &text.to_text()),
+        _ => {}
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 use std::rc::Rc;
 
 /// The longest text that one call prints. helm would go on until the machine's memory is gone.
-const MAX_PRINTED: usize = 256 << 20;
+const MAX_PRINTED: usize = 64 << 20;
 /// How deep values may nest. A map can contain itself; helm dies of printing one.
 const MAX_DEPTH: usize = 10_000;
 /// The largest width and precision: Go's `tooLarge`.
@@ -123,7 +123,7 @@ impl<'o> Printer<'o> {
     /// Whether to stop, because there is too much already.
     fn full(&mut self) -> bool {
         if self.out.len() - self.start > MAX_PRINTED {
-            self.refused = Some("the printed text would be longer than 256 MiB");
+            self.refused = Some("the printed text would be longer than 64 MiB");
         }
         self.refused.is_some()
     }

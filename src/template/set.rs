@@ -77,6 +77,11 @@ impl TemplateSet {
         }
     }
 
+    /// The names of the templates, in the order of their bytes.
+    pub fn names(&self) -> impl Iterator<Item = &GoStr> {
+        self.templates.keys()
+    }
+
     /// Whether the set has a template of this name.
     pub fn has(&self, name: &str) -> bool {
         self.templates.contains_key(name.as_bytes())

@@ -192,6 +192,10 @@ pub trait Object {
     fn moment(&self) -> Option<(String, String)> {
         None
     }
+    /// What a deep copy makes of it where fields that are not exported are lost; `None`: nothing is.
+    fn copied(&self) -> Option<Val> {
+        None
+    }
     /// What `%#v` prints where the type has `GoString()`.
     fn go_syntax(&self) -> Option<String> {
         None

@@ -11,9 +11,9 @@ pub(super) fn method(name: &[u8]) -> Option<(Signature, Method)> {
         Signature { params, variadic: false, result }
     }
     Some(match name {
-        b"YAML" => (signature(&[], GoType::String), |values, _| {
-            let value = Val::Map(values.clone()).to_value();
-            Ok(Val::str(yaml::to_yaml(&value)))
+        b"YAML" => (signature(&[], GoType::String), |values, _| match yaml::marshal(&Val::Map(values.clone())) {
+            Err(error) if error.bound => Err(error.message.into()),
+            text => Ok(Val::str(text.unwrap_or_default())),
         }),
         b"Table" => (signature(&[GoType::String], GoType::Values), |values, args| {
             let table = table(values, text(args)?.split(|byte| *byte == b'.'))?;

@@ -1,11 +1,15 @@
 //! What can be written as JSON, YAML and TOML without a copy first.
 
-use super::number::Bits;
+use super::{Error, number::Bits};
 use crate::value::{GoStr, Value};
 use std::collections::BTreeMap;
 
 /// A datum that encoders walk: [`Value`], and the values of running templates.
 pub trait Datum: Sized {
+    /// How many bytes an encoder may write of it. Data that stand in several places of themselves are written in full in each,
+    /// so that what fits into memory may be endless as text.
+    const MAX_BYTES: usize = usize::MAX;
+
     /// Shows what the datum is.
     ///
     /// # Errors
@@ -92,26 +96,40 @@ const CYCLES_AFTER: usize = 1_000;
 /// How deep data may nest at all.
 const MAX_DEPTH: usize = 10_000;
 
-/// Where a walk is, to find data that contain themselves.
-#[derive(Debug, Default)]
+/// Where a walk is, to find data that contain themselves, and how much it may write.
+#[derive(Debug)]
 pub(super) struct Path {
+    limit: usize,
     depth: usize,
     seen: std::collections::BTreeSet<usize>,
 }
 
 impl Path {
+    /// A walk that may write so many bytes.
+    pub(super) fn new(limit: usize) -> Path {
+        Path { limit, depth: 0, seen: Default::default() }
+    }
+
+    /// Refuses to go on once so many bytes are written.
+    pub(super) fn check(&self, written: usize) -> Result<(), Error> {
+        match written > self.limit {
+            true => Err(too_long(self.limit)),
+            false => Ok(()),
+        }
+    }
+
     /// Walks into a collection; [`Path::leave`] takes back what this returns.
-    pub(super) fn enter<T: Datum>(&mut self, datum: &T) -> Result<Option<usize>, String> {
+    pub(super) fn enter<T: Datum>(&mut self, datum: &T) -> Result<Option<usize>, Error> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(format!("data nests deeper than {MAX_DEPTH} levels"));
+            return Err(format!("data nests deeper than {MAX_DEPTH} levels").into());
         }
         if self.depth <= CYCLES_AFTER {
             return Ok(None);
         }
         let address = datum.address();
         match address.is_some_and(|address| !self.seen.insert(address)) {
-            true => Err(format!("json: unsupported value: encountered a cycle via {}", datum.go_type())),
+            true => Err(format!("json: unsupported value: encountered a cycle via {}", datum.go_type()).into()),
             false => Ok(address),
         }
     }
@@ -123,6 +141,11 @@ impl Path {
             self.seen.remove(&address);
         }
     }
+}
+
+/// The text would be longer than an encoder may write.
+pub(super) fn too_long(limit: usize) -> Error {
+    Error { message: format!("the result would have more than the {limit} bytes that windlass allows"), bound: true }
 }
 
 /// A float's bits by its shape.

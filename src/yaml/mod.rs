@@ -30,6 +30,9 @@ use crate::value::{GoStr, Map, Value};
 use resolve::Rules;
 use std::collections::BTreeMap;
 
+/// How many nodes a document may have, in YAML, JSON and TOML alike. Go's libraries read on until the memory is gone.
+pub const MAX_NODES: usize = 2_000_000;
+
 /// What a parser refused: the text that Go's library gives, for example
 /// `error converting YAML to JSON: yaml: line 2: found a tab character where an indentation space is expected`.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -37,12 +40,24 @@ use std::collections::BTreeMap;
 pub struct Error {
     /// Go's error text, without anything around it.
     pub message: String,
+    /// Whether a bound was reached that Go has not ([`Datum::MAX_BYTES`]): an error even where Helm swallows the others.
+    pub bound: bool,
 }
 
 impl Error {
     fn new(message: impl Into<String>) -> Error {
-        Error { message: message.into() }
+        Error { message: message.into(), bound: false }
     }
+}
+
+impl From<String> for Error {
+    fn from(message: String) -> Error {
+        Error::new(message)
+    }
+}
+
+fn too_many_nodes() -> String {
+    format!("the document has more than {MAX_NODES} nodes, which windlass does not read")
 }
 
 /// Parses one YAML document as `sigs.k8s.io/yaml.Unmarshal` into `interface{}` does: by way of JSON, numbers as float64.
@@ -134,7 +149,7 @@ pub fn to_yaml(value: &Value) -> String {
 /// # Errors
 /// Numbers and types that JSON has not, and the few strings (U+007F, for one) that YAML's reader refuses, with Go's text.
 pub fn marshal<T: Datum>(datum: &T) -> Result<String, Error> {
-    let bytes = emit::marshal(datum).map_err(Error::new)?;
+    let bytes = emit::marshal(datum)?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
@@ -143,7 +158,7 @@ pub fn marshal<T: Datum>(datum: &T) -> Result<String, Error> {
 /// # Errors
 /// Data that contain themselves.
 pub fn marshal_pretty<T: Datum>(datum: &T) -> Result<String, Error> {
-    let bytes = emit::emit(datum, Rules::V3).map_err(Error::new)?;
+    let bytes = emit::emit(datum, Rules::V3, T::MAX_BYTES)?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
@@ -201,7 +216,7 @@ pub fn to_json(value: &Value, escape_html: bool) -> String {
 /// # Errors
 /// Numbers and types that JSON has not, with Go's text.
 pub fn marshal_json<T: Datum>(datum: &T, form: JsonForm) -> Result<String, Error> {
-    let bytes = json::encode(datum, form).map_err(Error::new)?;
+    let bytes = json::encode(datum, form, T::MAX_BYTES)?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
@@ -218,7 +233,7 @@ pub fn from_yaml_raw(text: &[u8]) -> Result<Value, Error> {
 /// # Errors
 /// What TOML cannot carry, with Go's text.
 pub fn marshal_toml<T: Datum>(datum: &T) -> Result<Vec<u8>, Error> {
-    toml::encode(datum).map_err(Error::new)
+    toml::encode(datum)
 }
 
 /// Parses a TOML document as `BurntSushi/toml.Unmarshal` into `map[string]interface{}` does: integers are int64, dates are

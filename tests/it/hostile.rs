@@ -98,6 +98,77 @@ fn templates_that_fill_memory_end_with_an_error() {
     }
 }
 
+/// Forty levels of a dict that holds the one below twice: small in memory, endless for whatever goes through it.
+const DOUBLED: &str = "{{ $d := dict \"a\" \"x\" }}{{ range until 40 }}{{ $d = dict \"l\" $d \"r\" $d }}{{ end }}";
+
+#[test]
+fn values_that_hold_themselves_many_times_end_at_the_bound() {
+    const BYTES: &str = "67108864 bytes that windlass allows";
+    const NODES: &str = "the value has more than 2000000 nodes";
+    const PRINTED: &str = "the printed text would be longer than 64 MiB";
+    const USED_UP: &[&str] = &["rendering holds more than 512 MiB of memory", "rendering takes longer"];
+    for (name, text, says) in [
+        ("toYaml", "{{ toYaml $d }}", &[NODES][..]),
+        ("mustToYaml", "{{ mustToYaml $d }}", &[NODES]),
+        ("toYaml of what JSON changes", "{{ $_ := set $d \"odd\" \"\\u0085\" }}{{ toYaml $d }}", &[NODES]),
+        ("toYamlPretty", "{{ toYamlPretty $d }}", &[BYTES]),
+        ("toJson", "{{ toJson $d }}", &[BYTES]),
+        ("toPrettyJson", "{{ toPrettyJson $d }}", &[BYTES]),
+        ("toRawJson", "{{ toRawJson $d }}", &[BYTES]),
+        ("toToml", "{{ toToml $d }}", &[BYTES]),
+        ("toToml of lists", "{{ $l := list 1 }}{{ range until 40 }}{{ $l = list $l $l }}{{ end }}{{ toToml (dict \"a\" $l) }}", &[BYTES]),
+        ("a method", "{{ $_ := set .Values \"d\" $d }}{{ .Values.YAML }}", &[NODES]),
+        ("an action", "{{ $d }}", &[PRINTED]),
+        ("printf", "{{ printf \"%v\" $d }}", &[PRINTED]),
+        ("printf in Go's syntax", "{{ printf \"%#v\" $d }}", &[PRINTED]),
+        ("quote", "{{ quote $d }}", &[PRINTED]),
+        ("toString", "{{ toString $d }}", &[PRINTED]),
+        ("cat", "{{ cat $d $d }}", &[PRINTED]),
+        ("join", "{{ join \",\" (list $d $d) }}", &[PRINTED]),
+        ("html", "{{ html $d }}", &[PRINTED]),
+        ("an error's text", "{{ eq $d $d }}", &["non-comparable type"]),
+        ("deepCopy", "{{ $_ := deepCopy $d }}", USED_UP),
+        ("a copy that doubles", "{{ $d := dict \"a\" \"x\" }}{{ range until 40 }}{{ $d = dict \"l\" $d \"r\" (deepCopy $d) }}{{ end }}{{ toYaml $d }}", USED_UP),
+        ("a merge that doubles", "{{ $d := dict \"a\" \"x\" }}{{ range until 40 }}{{ $d = merge (dict \"l\" $d) (dict \"r\" (deepCopy $d)) }}{{ end }}{{ toYaml $d }}", USED_UP),
+    ] {
+        let folder = chart(&[("templates/a.yaml", &format!("{DOUBLED}{text}"))]);
+        refused(name, folder.path(), says);
+    }
+}
+
+#[test]
+fn comparisons_and_merges_without_an_end_run_out_of_time() {
+    const OTHER: &str = "{{ $e := dict \"a\" \"x\" }}{{ range until 40 }}{{ $e = dict \"l\" $e \"r\" $e }}{{ end }}";
+    for (name, text) in [
+        ("deepEqual", "{{ deepEqual $d $e }}"),
+        ("has", "{{ has $d (list $e) }}"),
+        ("merge", "{{ $_ := merge $d $e }}"),
+        ("mergeOverwrite", "{{ $_ := mergeOverwrite $d $e }}"),
+        ("uniq", "{{ $_ := uniq (until 1000000) }}"),
+    ] {
+        let folder = chart(&[("templates/a.yaml", &format!("{DOUBLED}{OTHER}{text}"))]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        let ended = run(command.args(["template", "r"]).arg(folder.path()).env("WINDLASS_RENDER_TIMEOUT", "1s"));
+        assert!(!ended.success && ended.stderr.contains("rendering takes longer than 1 s"), "{name}: {}", ended.stderr);
+        assert!(ended.peak_kib < MAX_PEAK_KIB, "{name} takes {} MiB", ended.peak_kib >> 10);
+    }
+}
+
+#[test]
+fn documents_of_too_many_nodes_are_not_read() {
+    const NODES: &str = "the document has more than 2000000 nodes";
+    for (name, text) in [
+        ("fromYaml", "{{ (fromYaml (printf \"a: [%s]\" (repeat 20000000 \"x,\"))).Error | fail }}"),
+        ("fromYamlArray", "{{ index (fromYamlArray (printf \"[%s]\" (repeat 20000000 \"[],\"))) 0 | fail }}"),
+        ("fromJson", "{{ (fromJson (printf \"{\\\"a\\\": [%s1]}\" (repeat 20000000 \"1,\"))).Error | fail }}"),
+        ("fromToml", "{{ (fromToml (printf \"a = [%s]\" (repeat 20000000 \"1,\"))).Error | fail }}"),
+        ("a manifest", "a: [{{ range until 30 }}{{ repeat 1000000 \"x,\" }}{{ end }}]"),
+    ] {
+        let folder = chart(&[("templates/a.yaml", text)]);
+        refused(name, folder.path(), &[NODES]);
+    }
+}
+
 #[test]
 fn keys_made_in_a_loop_end() {
     let folder = chart(&[("templates/a.yaml", "{{ range until 1000000 }}{{ genPrivateKey \"ecdsa\" }}{{ bcrypt \"x\" }}{{ end }}")]);

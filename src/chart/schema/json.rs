@@ -1,6 +1,5 @@
 //! JSON with its numbers as they were written: messages repeat them.
 
-use crate::chart::values::go_float;
 use crate::template::deep;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ impl Json {
             Value::Bool(flag) => Json::Bool(*flag),
             Value::Int(number) => Json::Number(number.to_string()),
             Value::Uint(number) => Json::Number(number.to_string()),
-            Value::Float(number) => Json::Number(go_float(*number)),
+            Value::Float(_) => Json::Number(crate::yaml::to_json(value, false)),
             Value::String(text) => Json::Text(text.to_text()),
             Value::List(items) => Json::List(items.iter().map(Json::from_value).collect()),
             Value::Map(map) => Json::Object(map.iter().map(|(k, v)| (k.to_text(), Json::from_value(v))).collect()),

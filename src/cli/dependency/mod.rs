@@ -77,6 +77,19 @@ impl Fetch {
     }
 }
 
+/// `Manager.Update` with its words, for `template --dependency-update`.
+#[cfg(feature = "agent")]
+pub(super) fn update_aloud(folder: &Path, server: &ServerFlags, debug: bool) -> Result<(), String> {
+    let epoch = super::package::source_date_epoch()?;
+    manager::run(folder, server, manager::Options { skip_refresh: false, epoch, debug, quiet: false }, false)
+}
+
+/// `Manager.Update` with its words, for `template --dependency-update`.
+#[cfg(not(feature = "agent"))]
+pub(super) fn update_aloud(folder: &Path, server: &ServerFlags, debug: bool) -> Result<(), String> {
+    update(folder, server, None, debug)
+}
+
 /// `Manager.Update` without its words, for `package --dependency-update`.
 #[cfg(feature = "agent")]
 pub(super) fn update(folder: &Path, server: &ServerFlags, epoch: Option<i64>, debug: bool) -> Result<(), String> {

@@ -8,10 +8,10 @@ mod objects;
 use super::engine::render_files;
 use super::{Options, prepare_lint};
 use crate::chart::capabilities::{Capabilities, KubeVersion};
-use crate::chart::{Chart, LoadError, Log, SourceFile, gopath, load_files, schema};
-use crate::template::funcs::Host;
+use crate::chart::{Chart, LoadError, Log, SourceFile, gopath, load_v2_files, schema};
+use crate::template::funcs::{Host, Tolerated};
 use crate::value::Map;
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 /// How grave a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +57,104 @@ pub struct LintOptions {
     pub skip_schema_validation: bool,
 }
 
+/// Whether a folder of the chart is there, whatever `.helmignore` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Folder {
+    /// Nothing of this name.
+    #[default]
+    Missing,
+    /// Something, and no folder.
+    File,
+    /// A folder, perhaps an empty one.
+    There,
+}
+
+/// What lint looks at: a few files as they stand, since Helm's rules open them without a look at `.helmignore`, and the files
+/// that make the chart.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The content of `Chart.yaml`.
+    pub manifest: Option<Vec<u8>>,
+    /// The content of `values.yaml`.
+    pub values: Option<Vec<u8>>,
+    /// The content of `values.schema.json`.
+    pub schema: Option<Vec<u8>>,
+    /// `templates/`
+    pub templates: Folder,
+    /// `crds/`
+    pub crds: Folder,
+    /// The chart's files without those that `.helmignore` names, or why they could not be read.
+    pub files: Result<Vec<SourceFile>, String>,
+}
+
+impl Source {
+    /// Of a chart whose files are all there is: an archive, a revision of a repository.
+    pub fn of(files: Vec<SourceFile>) -> Source {
+        let content = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.bytes.to_vec());
+        let folder = |name: &str| match files.iter().any(|file| file.path.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))) {
+            true => Folder::There,
+            false if files.iter().any(|file| file.path == name) => Folder::File,
+            false => Folder::Missing,
+        };
+        Source {
+            manifest: content("Chart.yaml"),
+            values: content("values.yaml"),
+            schema: content("values.schema.json"),
+            templates: folder("templates"),
+            crds: folder("crds"),
+            files: Ok(files),
+        }
+    }
+}
+
+/// A chart, loaded once, and the notices that each rule which loads it prints.
+struct Loaded {
+    chart: Result<Chart, LoadError>,
+    notices: Log,
+}
+
+impl Loaded {
+    fn chart(&self, log: &mut Log) -> &Result<Chart, LoadError> {
+        log.notices.extend(self.notices.notices.iter().cloned());
+        &self.chart
+    }
+}
+
+/// The host of a render whose `required` and `fail` only tell.
+struct Listener<'h> {
+    host: &'h dyn Host,
+    notices: RefCell<Log>,
+}
+
+impl Host for Listener<'_> {
+    fn now(&self) -> i128 {
+        self.host.now()
+    }
+    fn zone(&self) -> String {
+        self.host.zone()
+    }
+    fn random(&self, buffer: &mut [u8]) {
+        self.host.random(buffer);
+    }
+    fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<crate::value::Value, String> {
+        self.host.lookup(api_version, kind, namespace, name)
+    }
+    fn resolve(&self, name: &str) -> String {
+        self.host.resolve(name)
+    }
+    fn exhausted(&self) -> Option<String> {
+        self.host.exhausted()
+    }
+    fn tolerated(&self, what: Tolerated, text: &str) {
+        let mut notices = self.notices.borrow_mut();
+        match what {
+            Tolerated::Nil => notices.warn("missing required value", &[("message", text)]),
+            Tolerated::Empty => notices.warn("missing required values", &[("message", text)]),
+            Tolerated::Fail => notices.info("funcMap fail", &[("message", text)]),
+        }
+    }
+}
+
 /// The findings so far.
 #[derive(Default)]
 struct Linter(Vec<Finding>);
@@ -74,53 +172,51 @@ impl Linter {
     }
 }
 
-/// Lints a chart from its files (or why they could not be read). `folder` is how findings name the chart.
+/// Lints a chart. `folder` is how findings name it; `reading` has the notices that came of reading its files.
 pub fn lint(
     folder: &str,
-    files: Result<Vec<SourceFile>, String>,
+    source: &Source,
+    reading: &Log,
     values: &Map,
     options: &LintOptions,
     host: &dyn Host,
     log: &mut Log,
 ) -> Vec<Finding> {
     let mut linter = Linter::default();
-    let listed = files.as_deref().unwrap_or_default();
-    let find = |path: &str| listed.iter().find(|file| file.path == path);
-    if let Some(file) = find("Chart.yaml") {
-        chartfile::lint(&mut linter, &file.bytes);
+    if let Some(text) = &source.manifest {
+        chartfile::lint(&mut linter, text);
     }
-    lint_values(&mut linter, find("values.yaml"), find("values.schema.json"), values, options, log);
-    let has_folder = |folder: &str| listed.iter().any(|file| file.path.starts_with(folder));
-    let loaded = match &files {
-        Ok(files) => load_files(files.clone(), log),
+    lint_values(&mut linter, source, values, options, log);
+    let mut notices = reading.clone();
+    let chart = match &source.files {
+        // The rules load it as helm does what it knows to be v1 or v2.
+        Ok(files) => load_v2_files(files.clone(), &mut notices),
         Err(text) => Err(LoadError::new(text.clone())),
     };
-    lint_templates(&mut linter, has_folder("templates/"), &loaded, values, options, host, log);
-    lint_dependencies(&mut linter, folder, &loaded);
-    if has_folder("crds/") {
-        lint_crds(&mut linter, &loaded);
-    }
+    let loaded = Loaded { chart, notices };
+    lint_templates(&mut linter, source.templates, &loaded, values, options, host, log);
+    lint_dependencies(&mut linter, folder, loaded.chart(log));
+    lint_crds(&mut linter, source.crds, &loaded, log);
     linter.0
 }
 
 fn lint_values(
     linter: &mut Linter,
-    file: Option<&SourceFile>,
-    schema_file: Option<&SourceFile>,
+    source: &Source,
     overrides: &Map,
     options: &LintOptions,
     log: &mut Log,
 ) {
     let path = "values.yaml";
-    let Some(file) = file else {
+    let Some(text) = &source.values else {
         linter.rule(Severity::Info, path, Err("file does not exist".to_owned()));
         return;
     };
     let check = || {
-        let values = match crate::yaml::from_yaml(&file.bytes).map_err(|error| error.message)? {
+        let values = match crate::yaml::from_yaml(text).map_err(|error| error.message)? {
             crate::value::Value::Map(map) => map,
             crate::value::Value::Null => Map::new(),
-            other => return Err(crate::chart::values::not_a_map(&other)),
+            other => return Err(crate::chart::values::not_of_type(&other, "common.Values")),
         };
         Ok(values)
     };
@@ -132,26 +228,26 @@ fn lint_values(
         }
     };
     let merged = crate::chart::coalesce::coalesce_plain(overrides, &values, log);
-    if let Some(schema_file) = schema_file.filter(|file| !file.bytes.is_empty() && !options.skip_schema_validation) {
-        linter.rule(Severity::Error, path, schema::validate_one(&schema_file.bytes, &merged, log));
+    if let Some(schema) = source.schema.as_ref().filter(|text| !text.is_empty() && !options.skip_schema_validation) {
+        linter.rule(Severity::Error, path, schema::validate_one(schema, &merged, log));
     }
 }
 
 fn lint_templates(
     linter: &mut Linter,
-    exists: bool,
-    loaded: &Result<Chart, LoadError>,
+    there: Folder,
+    loaded: &Loaded,
     values: &Map,
     options: &LintOptions,
     host: &dyn Host,
     log: &mut Log,
 ) {
     let folder = "templates/";
-    let found = if exists { Ok(()) } else { Err("directory does not exist".to_owned()) };
-    if !linter.rule(Severity::Warning, folder, found) {
+    let found = if there == Folder::Missing { Err("directory does not exist".to_owned()) } else { Ok(()) };
+    if !linter.rule(Severity::Warning, folder, found) || !linter.rule(Severity::Error, folder, is_folder(there)) {
         return;
     }
-    let chart = match loaded {
+    let chart = match loaded.chart(log) {
         Ok(chart) => chart,
         Err(error) => {
             linter.rule(Severity::Error, folder, Err(error.message.clone()));
@@ -177,7 +273,10 @@ fn lint_templates(
             return;
         }
     };
-    let files = match render_files(&chart, &values, &options, host) {
+    let listener = Listener { host, notices: RefCell::default() };
+    let rendered = render_files(&chart, &values, &options, &listener);
+    log.notices.append(&mut listener.notices.borrow_mut().notices);
+    let files = match rendered {
         Ok(files) => files,
         Err(error) => {
             linter.rule(Severity::Error, folder, Err(error.to_string()));
@@ -221,8 +320,16 @@ fn lint_dependencies(linter: &mut Linter, folder: &str, loaded: &Result<Chart, L
     report(Severity::Warning, "chart directory is missing these dependencies", missing.collect());
 }
 
-fn lint_crds(linter: &mut Linter, loaded: &Result<Chart, LoadError>) {
-    let chart = match loaded {
+/// `validateTemplatesDir`, `validateCrdsDir`
+fn is_folder(there: Folder) -> Result<(), String> {
+    if there == Folder::File { Err("not a directory".to_owned()) } else { Ok(()) }
+}
+
+fn lint_crds(linter: &mut Linter, there: Folder, loaded: &Loaded, log: &mut Log) {
+    if there == Folder::Missing || !linter.rule(Severity::Error, "crds/", is_folder(there)) {
+        return;
+    }
+    let chart = match loaded.chart(log) {
         Ok(chart) => chart,
         Err(error) => {
             linter.rule(Severity::Error, "crds/", Err(error.message.clone()));

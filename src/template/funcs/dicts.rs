@@ -3,7 +3,7 @@
 use super::args::{any, map, string, text};
 use super::merge::{lenient, strict};
 use super::text::strval;
-use super::{FuncDef, FuncError, FuncResult, Host, MAX_DEPTH, too_deep};
+use super::{FuncDef, FuncError, FuncResult, Host, MAX_DEPTH, Walk, too_deep};
 use crate::template::{GoType as T, List, MapRef, Val, deep};
 use crate::value::GoStr;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
@@ -23,15 +23,15 @@ pub(super) static FUNCS: &[FuncDef] = &[
     FuncDef::variadic("keys", &[T::MapAny], T::ListString, keys,
         "All keys of the maps. Helm gives them in random order; windlass always in the order of the bytes."),
     FuncDef::variadic("merge", &[T::MapAny, T::MapAny], T::Any,
-        |_, a| lenient(a, false),
+        |host, a| lenient(host, a, false),
         "Merges the maps into the first one, where the first that has a value wins."),
     FuncDef::variadic("mergeOverwrite", &[T::MapAny, T::MapAny], T::Any,
-        |_, a| lenient(a, true),
+        |host, a| lenient(host, a, true),
         "Merges the maps into the first one, where the last that has a value wins."),
     FuncDef::new("mustDeepCopy", &[T::Any], T::Any, deep_copy, "As `deepCopy`."),
-    FuncDef::variadic("mustMerge", &[T::MapAny, T::MapAny], T::Any, |_, a| strict(a, false),
+    FuncDef::variadic("mustMerge", &[T::MapAny, T::MapAny], T::Any, |host, a| strict(host, a, false),
         "As `merge`; fails where that gives an empty string."),
-    FuncDef::variadic("mustMergeOverwrite", &[T::MapAny, T::MapAny], T::Any, |_, a| strict(a, true),
+    FuncDef::variadic("mustMergeOverwrite", &[T::MapAny, T::MapAny], T::Any, |host, a| strict(host, a, true),
         "As `mergeOverwrite`; fails where that gives an empty string."),
     FuncDef::variadic("omit", &[T::MapAny, T::String], T::MapAny, |_, a| Ok(filtered(a, false)),
         "A map without the keys."),
@@ -119,31 +119,32 @@ fn dig(_: &dyn Host, args: &[Val]) -> FuncResult {
     Ok(default.clone())
 }
 
-fn deep_copy(_: &dyn Host, args: &[Val]) -> FuncResult {
+fn deep_copy(host: &dyn Host, args: &[Val]) -> FuncResult {
     match any(args, 0) {
         // copystructure has no result to take a type from
         Val::Nil => Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        value => copy(value, MAX_DEPTH),
+        value => copy(&mut Walk::new(host), value, MAX_DEPTH),
     }
 }
 
 /// Copies maps and lists; what cannot change is shared.
-fn copy(value: &Val, depth: usize) -> FuncResult {
+fn copy(walk: &mut Walk<'_>, value: &Val, depth: usize) -> FuncResult {
+    walk.step()?;
     let Some(depth) = depth.checked_sub(1) else { return Err(too_deep()) };
     deep(|| Ok(match value {
         Val::List(list) if !list.is_nil() => {
-            let items: Result<Vec<Val>, FuncError> = list.items.iter().map(|item| copy(item, depth)).collect();
+            let items: Result<Vec<Val>, FuncError> = list.items.iter().map(|item| copy(walk, item, depth)).collect();
             Val::List(List { ty: list.ty, items: Rc::new(items?) })
         }
         Val::Map(map) if !map.is_nil() => {
             let mut entries: BTreeMap<GoStr, Val> = BTreeMap::new();
             for (key, value) in map.entries.borrow().iter() {
-                entries.insert(key.clone(), copy(value, depth)?);
+                entries.insert(key.clone(), copy(walk, value, depth)?);
             }
             Val::Map(MapRef { ty: map.ty, entries: Rc::new(RefCell::new(entries)) })
         }
         // copystructure cannot read unexported fields, and a version has no others
-        Val::Object(object) => super::semver::copied(object).unwrap_or_else(|| value.clone()),
+        Val::Object(object) => object.copied().or_else(|| super::semver::copied(object)).unwrap_or_else(|| value.clone()),
         other => other.clone(),
     }))
 }

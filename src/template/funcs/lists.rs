@@ -3,7 +3,7 @@
 use super::args::{any, int};
 use super::cast::to_int;
 use super::reflection::{deep_equal, elements, is_empty};
-use super::{FuncDef, FuncError, FuncResult, Host};
+use super::{FuncDef, FuncError, FuncResult, Host, Walk};
 use crate::template::{GoType as T, List, Val};
 use std::rc::Rc;
 
@@ -128,40 +128,40 @@ fn reverse(_: &dyn Host, args: &[Val]) -> FuncResult {
     Ok(Val::list(items.iter().rev().cloned().collect()))
 }
 
-fn contains(list: &[Val], wanted: &Val) -> Result<bool, FuncError> {
+fn contains(walk: &mut Walk<'_>, list: &[Val], wanted: &Val) -> Result<bool, FuncError> {
     for item in list {
-        if deep_equal(wanted, item)? {
+        if deep_equal(walk, wanted, item)? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn uniq(_: &dyn Host, args: &[Val]) -> FuncResult {
-    let mut out = Vec::new();
+fn uniq(host: &dyn Host, args: &[Val]) -> FuncResult {
+    let (mut out, mut walk) = (Vec::new(), Walk::new(host));
     for item in items_of(any(args, 0), "Cannot find uniq on type", "")?.iter() {
-        if !contains(&out, item)? {
+        if !contains(&mut walk, &out, item)? {
             out.push(item.clone());
         }
     }
     Ok(Val::list(out))
 }
 
-fn without(_: &dyn Host, args: &[Val]) -> FuncResult {
+fn without(host: &dyn Host, args: &[Val]) -> FuncResult {
     let omitted = args.get(1..).unwrap_or(&[]);
-    let mut out = Vec::new();
+    let (mut out, mut walk) = (Vec::new(), Walk::new(host));
     for item in items_of(any(args, 0), "Cannot find without on type", "")?.iter() {
-        if !contains(omitted, item)? {
+        if !contains(&mut walk, omitted, item)? {
             out.push(item.clone());
         }
     }
     Ok(Val::list(out))
 }
 
-fn has(_: &dyn Host, args: &[Val]) -> FuncResult {
+fn has(host: &dyn Host, args: &[Val]) -> FuncResult {
     match any(args, 1) {
         Val::Nil => Ok(Val::Bool(false)),
-        list => Ok(Val::Bool(contains(&items_of(list, "Cannot find has on type", "")?, any(args, 0))?)),
+        list => Ok(Val::Bool(contains(&mut Walk::new(host), &items_of(list, "Cannot find has on type", "")?, any(args, 0))?)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! dario.cat/mergo 1.0.1 as sprig's merges use it: maps into maps, with or without overwriting.
 
 use super::args::map;
-use super::{FuncError, FuncResult, MAX_DEPTH, too_deep};
+use super::{FuncError, FuncResult, Host, MAX_DEPTH, Walk, too_deep};
 use crate::template::{GoType as T, List, MapRef, Val, deep};
 
 /// Why a merge ended.
@@ -13,8 +13,8 @@ enum Stop {
 }
 
 /// `merge` and `mergeOverwrite`.
-pub(super) fn lenient(args: &[Val], overwrite: bool) -> FuncResult {
-    match merge_all(args, overwrite) {
+pub(super) fn lenient(host: &dyn Host, args: &[Val], overwrite: bool) -> FuncResult {
+    match merge_all(host, args, overwrite) {
         Ok(merged) => Ok(merged),
         Err(Stop::Refused(_)) => Ok(Val::str("")),
         Err(Stop::Panicked(error)) => Err(error),
@@ -22,31 +22,33 @@ pub(super) fn lenient(args: &[Val], overwrite: bool) -> FuncResult {
 }
 
 /// `mustMerge` and `mustMergeOverwrite`.
-pub(super) fn strict(args: &[Val], overwrite: bool) -> FuncResult {
-    merge_all(args, overwrite).map_err(|stop| match stop {
+pub(super) fn strict(host: &dyn Host, args: &[Val], overwrite: bool) -> FuncResult {
+    merge_all(host, args, overwrite).map_err(|stop| match stop {
         Stop::Refused(text) => text.into(),
         Stop::Panicked(error) => error,
     })
 }
 
 /// Merges all maps into the first, one after the other, and gives that.
-fn merge_all(args: &[Val], overwrite: bool) -> Result<Val, Stop> {
+fn merge_all(host: &dyn Host, args: &[Val], overwrite: bool) -> Result<Val, Stop> {
     let mut target = map(args, 0);
+    let mut walk = Walk::new(host);
     for index in 1..args.len() {
         let source = map(args, index);
         if target.is_nil() && !source.is_nil() {
             target = MapRef { ty: T::MapAny, entries: Default::default() };
         }
-        merge(&target, &source, overwrite, MAX_DEPTH)?;
+        merge(&mut walk, &target, &source, overwrite, MAX_DEPTH)?;
     }
     Ok(Val::Map(target))
 }
 
 /// `deepMerge` of one map into another. Nested maps are shared or changed in place, exactly as mergo does.
-fn merge(target: &MapRef, source: &MapRef, overwrite: bool, depth: usize) -> Result<(), Stop> {
+fn merge(walk: &mut Walk<'_>, target: &MapRef, source: &MapRef, overwrite: bool, depth: usize) -> Result<(), Stop> {
     let Some(depth) = depth.checked_sub(1) else { return Err(Stop::Panicked(too_deep())) };
     let keys: Vec<_> = source.entries.borrow().keys().cloned().collect();
     for key in keys {
+        walk.step().map_err(Stop::Panicked)?;
         let Some(new) = source.entries.borrow().get(&key).cloned() else { continue };
         let old = target.entries.borrow().get(&key).cloned();
         if matches!(new, Val::Nil) {
@@ -56,7 +58,7 @@ fn merge(target: &MapRef, source: &MapRef, overwrite: bool, depth: usize) -> Res
             continue;
         }
         match new.kind() {
-            "map" | "ptr" | "struct" => merge_nested(old.as_ref(), &new, overwrite, depth)?,
+            "map" | "ptr" | "struct" => merge_nested(walk, old.as_ref(), &new, overwrite, depth)?,
             "slice" => {
                 // mergo looks at the whole target here, not at the element
                 let take = overwrite || target.entries.borrow().is_empty();
@@ -82,9 +84,9 @@ fn merge(target: &MapRef, source: &MapRef, overwrite: bool, depth: usize) -> Res
     Ok(())
 }
 
-fn merge_nested(old: Option<&Val>, new: &Val, overwrite: bool, depth: usize) -> Result<(), Stop> {
+fn merge_nested(walk: &mut Walk<'_>, old: Option<&Val>, new: &Val, overwrite: bool, depth: usize) -> Result<(), Stop> {
     match (old, new) {
-        (Some(Val::Map(old)), Val::Map(new)) if !old.is_nil() => deep(|| merge(old, new, overwrite, depth)),
+        (Some(Val::Map(old)), Val::Map(new)) if !old.is_nil() => deep(|| merge(walk, old, new, overwrite, depth)),
         (Some(Val::Object(old)), new) if old.kind() == "ptr" && new.kind() != "ptr" && !overwrite => {
             Err(Stop::Refused("src and dst must be of same type"))
         }

@@ -105,6 +105,17 @@ impl From<&str> for FuncError {
 /// What a function's body returns.
 pub type FuncResult = Result<Val, FuncError>;
 
+/// What lint does not let fail a render, with the template's own text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tolerated {
+    /// `required` of nil.
+    Nil,
+    /// `required` of an empty string.
+    Empty,
+    /// `fail`
+    Fail,
+}
+
 /// What functions may ask of the world, injected so that rendering stays pure and testable.
 pub trait Host {
     /// Nanoseconds since the Unix epoch, UTC.
@@ -117,6 +128,10 @@ pub trait Host {
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String>;
     /// `getHostByName`: an address, or the empty string where it is not allowed.
     fn resolve(&self, name: &str) -> String;
+    /// Hears what lint does not let fail a render.
+    fn tolerated(&self, what: Tolerated, text: &str) {
+        let _ = (what, text);
+    }
     /// Whether something of the process is used up, such as the memory that a render may hold: a sentence that ends the execution.
     fn exhausted(&self) -> Option<String> {
         None
@@ -153,6 +168,31 @@ const MAX_DEPTH: usize = 100_000;
 
 fn too_deep() -> FuncError {
     format!("the value is nested more than {MAX_DEPTH} deep, or contains itself").into()
+}
+
+/// After so many values that a walk looks at the host is asked whether something is used up.
+const ASK_AFTER: usize = 4096;
+
+/// A walk over values within one call: what stands in many places of a value is walked in each, so that a small value can
+/// keep a function busy for ever, or make it fill the memory.
+struct Walk<'h> {
+    host: &'h dyn Host,
+    values: usize,
+}
+
+impl<'h> Walk<'h> {
+    fn new(host: &'h dyn Host) -> Self {
+        Walk { host, values: 0 }
+    }
+
+    /// Counts a value.
+    fn step(&mut self) -> Result<(), FuncError> {
+        self.values += 1;
+        match self.values.is_multiple_of(ASK_AFTER).then(|| self.host.exhausted()).flatten() {
+            Some(why) => Err(why.into()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Refuses to build a string of more than [`MAX_BYTES`].

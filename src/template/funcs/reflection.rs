@@ -1,13 +1,13 @@
 //! Types and kinds, emptiness and deep equality, as Go's `reflect` sees values.
 
 use super::args::{any, text};
-use super::{FuncDef, FuncError, MAX_DEPTH};
+use super::{FuncDef, FuncError, MAX_DEPTH, Walk};
 use crate::template::{GoType as T, Val, deep};
 use std::rc::Rc;
 
 #[rustfmt::skip] // a table: name, parameters, result and body on one line, the sentence on the next
 pub(super) static FUNCS: &[FuncDef] = &[
-    FuncDef::new("deepEqual", &[T::Any, T::Any], T::Bool, |_, a| Ok(Val::Bool(deep_equal(any(a, 0), any(a, 1))?)),
+    FuncDef::new("deepEqual", &[T::Any, T::Any], T::Bool, |host, a| Ok(Val::Bool(deep_equal(&mut Walk::new(host), any(a, 0), any(a, 1))?)),
         "Whether both values have the same type and content."),
     FuncDef::new("kindIs", &[T::String, T::Any], T::Bool, |_, a| Ok(Val::Bool(any(a, 1).kind().as_bytes() == text(a, 0))),
         "Whether the value is of this kind (`map`, `slice`, `string`, `int`, `float64`, `bool`, `invalid` …)."),
@@ -55,15 +55,16 @@ pub(super) fn is_empty(value: &Val) -> bool {
 }
 
 /// Go's `reflect.DeepEqual`.
-pub(super) fn deep_equal(a: &Val, b: &Val) -> Result<bool, FuncError> {
-    equal(a, b, MAX_DEPTH)
+pub(super) fn deep_equal(walk: &mut Walk<'_>, a: &Val, b: &Val) -> Result<bool, FuncError> {
+    equal(walk, a, b, MAX_DEPTH)
 }
 
-fn equal(a: &Val, b: &Val, depth: usize) -> Result<bool, FuncError> {
+fn equal(walk: &mut Walk<'_>, a: &Val, b: &Val, depth: usize) -> Result<bool, FuncError> {
     let Some(depth) = depth.checked_sub(1) else { return Err(super::too_deep()) };
-    let all = |a: &[Val], b: &[Val]| -> Result<bool, FuncError> {
+    walk.step()?;
+    let mut all = |a: &[Val], b: &[Val]| -> Result<bool, FuncError> {
         for (a, b) in a.iter().zip(b) {
-            if !deep(|| equal(a, b, depth))? {
+            if !deep(|| equal(walk, a, b, depth))? {
                 return Ok(false);
             }
         }
@@ -88,7 +89,7 @@ fn equal(a: &Val, b: &Val, depth: usize) -> Result<bool, FuncError> {
             a.len() == b.len() && {
                 for (key, value) in a.iter() {
                     match b.get(key) {
-                        Some(other) if deep(|| equal(value, other, depth))? => {}
+                        Some(other) if deep(|| equal(walk, value, other, depth))? => {}
                         _ => return Ok(false),
                     }
                 }

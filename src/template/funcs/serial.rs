@@ -1,6 +1,6 @@
 //! YAML, JSON and TOML in templates (Helm's `pkg/engine/funcs.go`, sprig's `defaults.go`).
 
-use super::{Body, FuncDef, FuncResult, Host};
+use super::{Body, FuncDef, FuncResult, Host, MAX_BYTES};
 use crate::{
     template::{GoType, List, MapRef, Val, deep},
     value::{GoStr, Value},
@@ -38,6 +38,8 @@ const fn from_text(name: &'static str, result: GoType, body: Body, doc: &'static
 }
 
 impl Datum for Val {
+    const MAX_BYTES: usize = MAX_BYTES;
+
     fn look<R>(&self, then: impl FnOnce(Shape<'_, Self>) -> R) -> R {
         match self {
             Val::Nil => then(Shape::Null),
@@ -95,7 +97,10 @@ fn string(done: Result<String, Error>) -> FuncResult {
 
 /// As [`string`], an error swallowed: "Swallow errors inside of a template."
 fn string_or_nothing(done: Result<String, Error>) -> FuncResult {
-    Ok(Val::str(done.unwrap_or_default()))
+    match done {
+        Err(error) if error.bound => Err(error.message.into()),
+        done => Ok(Val::str(done.unwrap_or_default())),
+    }
 }
 
 /// Without the last line break.
@@ -197,11 +202,13 @@ fn must_to_toml(_: &dyn Host, args: &[Val]) -> FuncResult {
     }
 }
 
-fn to_toml(host: &dyn Host, args: &[Val]) -> FuncResult {
-    match must_to_toml(host, args) {
+fn to_toml(_: &dyn Host, args: &[Val]) -> FuncResult {
+    match yaml::marshal_toml(datum(args)) {
+        Err(error) if error.bound => Err(error.message.into()),
         // Go's encoder panics here, which ends the template.
-        Err(error) if !matches!(datum(args), Val::Nil) => Ok(Val::str(error.message)),
-        done => done,
+        Err(error) if matches!(datum(args), Val::Nil) => Err(error.message.into()),
+        Err(error) => Ok(Val::str(error.message)),
+        Ok(text) => Ok(Val::str(text)),
     }
 }
 

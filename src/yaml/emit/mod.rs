@@ -9,7 +9,7 @@ mod sort;
 mod write;
 
 use super::{
-    base64, decode,
+    Error, MAX_NODES, base64, decode,
     json::{self, Form},
     datum::{Datum, Path, Shape, float_of},
     deep::deeper,
@@ -27,11 +27,12 @@ const MAX_SIMPLE_KEY: usize = 128;
 /// Writes one document.
 ///
 /// # Errors
-/// Data that contain themselves.
-pub(super) fn emit<T: Datum>(datum: &T, rules: Rules) -> Result<Vec<u8>, String> {
-    let mut emitter = Emitter { writer: Writer::new(rules), rules, path: Path::default() };
+/// Data that contain themselves, and text of more than `limit` bytes.
+pub(super) fn emit<T: Datum>(datum: &T, rules: Rules, limit: usize) -> Result<Vec<u8>, Error> {
+    let mut emitter = Emitter { writer: Writer::new(rules), rules, path: Path::new(limit) };
     emitter.node(datum, Place::Root)?;
     emitter.writer.write_indent();
+    emitter.path.check(emitter.writer.out.len())?;
     Ok(emitter.writer.out)
 }
 
@@ -40,16 +41,25 @@ pub(super) fn emit<T: Datum>(datum: &T, rules: Rules) -> Result<Vec<u8>, String>
 ///
 /// # Errors
 /// What JSON or the YAML parser refuse, with Go's text.
-pub(super) fn marshal<T: Datum>(datum: &T) -> Result<Vec<u8>, String> {
+pub(super) fn marshal<T: Datum>(datum: &T) -> Result<Vec<u8>, Error> {
     let json = |datum: &T| {
         let form = Form { escape_html: true, pretty: false };
-        json::encode(datum, form).map_err(|problem| format!("error marshaling into JSON: {problem}"))
+        json::encode(datum, form, T::MAX_BYTES).map_err(|problem| match problem.bound {
+            true => problem,
+            false => Error::new(format!("error marshaling into JSON: {problem}")),
+        })
     };
-    if !odd::is_odd(datum, 0) {
-        return emit(datum, Rules::V2);
+    let mut room = if T::MAX_BYTES == usize::MAX { usize::MAX } else { MAX_NODES };
+    let odd = odd::is_odd(datum, 0, &mut room);
+    if room == 0 {
+        let message = format!("the value has more than {MAX_NODES} nodes, which windlass does not write");
+        return Err(Error { message, bound: true });
+    }
+    if !odd {
+        return emit(datum, Rules::V2, T::MAX_BYTES);
     }
     let value = decode::decode(&json(datum)?, decode::Options { integers: true, strict: false })?;
-    emit(&value, Rules::V2)
+    emit(&value, Rules::V2, T::MAX_BYTES)
 }
 
 /// Where a node stands.
@@ -70,7 +80,8 @@ struct Emitter {
 }
 
 impl Emitter {
-    fn node<T: Datum>(&mut self, datum: &T, place: Place) -> Result<(), String> {
+    fn node<T: Datum>(&mut self, datum: &T, place: Place) -> Result<(), Error> {
+        self.path.check(self.writer.out.len())?;
         datum.look(|shape| {
             if let Some((number, bits)) = float_of(&shape) {
                 let text = match self.rules {
@@ -112,7 +123,7 @@ impl Emitter {
                 Shape::Map(map) if map.is_empty() => self.empty("{", "}"),
                 Shape::Map(map) => return self.mapping(datum, map),
                 Shape::Plain(value) | Shape::Struct(value, _) => return self.node(value, place),
-                Shape::Unsupported(problem) => return Err(problem.to_owned()),
+                Shape::Unsupported(problem) => return Err(Error::new(problem)),
                 Shape::Float(_) | Shape::Float32(_) => unreachable!("floats are written above"),
             }
             Ok(())
@@ -129,7 +140,7 @@ impl Emitter {
         self.writer.write_indicator(close, false, false, false);
     }
 
-    fn sequence<T: Datum>(&mut self, datum: &T, items: &[T], place: Place) -> Result<(), String> {
+    fn sequence<T: Datum>(&mut self, datum: &T, items: &[T], place: Place) -> Result<(), Error> {
         let noted = self.path.enter(datum)?;
         let indentless = self.rules == Rules::V2 && place == Place::Mapping && !self.writer.indention;
         let before = self.writer.increase_indent(false, indentless);
@@ -143,7 +154,7 @@ impl Emitter {
         Ok(())
     }
 
-    fn mapping<T: Datum>(&mut self, datum: &T, map: &BTreeMap<GoStr, T>) -> Result<(), String> {
+    fn mapping<T: Datum>(&mut self, datum: &T, map: &BTreeMap<GoStr, T>) -> Result<(), Error> {
         let noted = self.path.enter(datum)?;
         let before = self.writer.increase_indent(false, false);
         let mut entries: Vec<(&GoStr, &T)> = map.iter().collect();

@@ -10,17 +10,19 @@ const MAX_DEPTH: usize = 500;
 /// Longer keys may be too long for a key of JSON in YAML, escapes counted.
 const MAX_KEY: usize = 160;
 
-/// Whether the long way has to be taken.
-pub(super) fn is_odd<T: Datum>(datum: &T, depth: usize) -> bool {
+/// Whether the long way has to be taken; also where more than `room` nodes are looked at.
+pub(super) fn is_odd<T: Datum>(datum: &T, depth: usize, room: &mut usize) -> bool {
+    let Some(left) = room.checked_sub(1) else { return true };
+    *room = left;
     datum.look(|shape| match shape {
         Shape::Text(text) => is_odd_text(text),
         Shape::Float(number) | Shape::Float32(number) => !number.is_finite(),
         Shape::List(_) | Shape::Map(_) if depth > MAX_DEPTH => true,
-        Shape::List(items) => items.iter().any(|item| deeper(|| is_odd(item, depth + 1))),
+        Shape::List(items) => items.iter().any(|item| deeper(|| is_odd(item, depth + 1, room))),
         Shape::Map(map) => {
-            map.iter().any(|(key, item)| key.len() > MAX_KEY || is_odd_text(key) || deeper(|| is_odd(item, depth + 1)))
+            map.iter().any(|(key, item)| key.len() > MAX_KEY || is_odd_text(key) || deeper(|| is_odd(item, depth + 1, room)))
         }
-        Shape::Plain(value) | Shape::Struct(value, _) => is_odd(value, depth),
+        Shape::Plain(value) | Shape::Struct(value, _) => is_odd(value, depth, room),
         Shape::Unsupported(_) => true,
         Shape::Null
         | Shape::Bool(_)

@@ -2,7 +2,7 @@
 
 use crate::{
     value::{GoStr, Map, Value},
-    yaml::{decode::MAX_DEPTH, deep::deeper, go},
+    yaml::{MAX_NODES, decode::MAX_DEPTH, deep::deeper, go, too_many_nodes},
 };
 
 /// What came of a text that is JSON.
@@ -19,7 +19,7 @@ pub(in crate::yaml) struct Decoded {
 /// # Errors
 /// Go's text of the first mistake of syntax.
 pub(in crate::yaml) fn decode(text: &[u8]) -> Result<Decoded, String> {
-    let mut reader = Reader { text, at: 0, problem: None };
+    let mut reader = Reader { text, at: 0, nodes: 0, problem: None };
     let value = reader.value(0)?;
     match reader.peek() {
         None => Ok(Decoded { value, problem: reader.problem }),
@@ -30,6 +30,7 @@ pub(in crate::yaml) fn decode(text: &[u8]) -> Result<Decoded, String> {
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    nodes: usize,
     problem: Option<String>,
 }
 
@@ -58,6 +59,10 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, String> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(too_many_nodes());
+        }
         match self.peek() {
             Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(self.wrong("exceeded max depth")),
             Some(b'{') => deeper(|| self.object(depth)),

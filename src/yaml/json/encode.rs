@@ -1,6 +1,7 @@
 //! Data to JSON text (`encode.go`, `indent.go`).
 
 use crate::yaml::{
+    Error,
     datum::{Datum, Path, Shape},
     deep::deeper,
     number::{Bits, format_g, format_json},
@@ -18,10 +19,11 @@ pub struct Form {
 /// Writes JSON without a line break at the end.
 ///
 /// # Errors
-/// Numbers and types that JSON has not, with Go's text.
-pub(in crate::yaml) fn encode<T: Datum>(datum: &T, form: Form) -> Result<Vec<u8>, String> {
-    let mut writer = Writer { out: Vec::new(), form, depth: 0, path: Path::default() };
+/// Numbers and types that JSON has not, with Go's text; text of more than `limit` bytes.
+pub(in crate::yaml) fn encode<T: Datum>(datum: &T, form: Form, limit: usize) -> Result<Vec<u8>, Error> {
+    let mut writer = Writer { out: Vec::new(), form, depth: 0, path: Path::new(limit) };
     writer.value(datum)?;
+    writer.path.check(writer.out.len())?;
     Ok(writer.out)
 }
 
@@ -37,7 +39,8 @@ impl Writer {
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    fn value<T: Datum>(&mut self, datum: &T) -> Result<(), String> {
+    fn value<T: Datum>(&mut self, datum: &T) -> Result<(), Error> {
+        self.path.check(self.out.len())?;
         datum.look(|shape| {
             match shape {
                 Shape::Null | Shape::NilList | Shape::NilMap => self.push("null"),
@@ -70,13 +73,13 @@ impl Writer {
                 }
                 Shape::Struct(_, members) => self.members(members.iter().map(|(name, member)| (name.as_bytes(), member)))?,
                 Shape::Plain(value) => return self.value(value),
-                Shape::Unsupported(problem) => return Err(format!("json: unsupported type: {problem}")),
+                Shape::Unsupported(problem) => return Err(format!("json: unsupported type: {problem}").into()),
             }
             Ok(())
         })
     }
 
-    fn members<'m, T: Datum + 'm>(&mut self, members: impl Iterator<Item = (&'m [u8], &'m T)>) -> Result<(), String> {
+    fn members<'m, T: Datum + 'm>(&mut self, members: impl Iterator<Item = (&'m [u8], &'m T)>) -> Result<(), Error> {
         self.open(b'{');
         let mut count = 0;
         for (key, item) in members {
@@ -90,9 +93,9 @@ impl Writer {
         Ok(())
     }
 
-    fn float(&mut self, number: f64, bits: Bits) -> Result<(), String> {
+    fn float(&mut self, number: f64, bits: Bits) -> Result<(), Error> {
         if !number.is_finite() {
-            return Err(format!("json: unsupported value: {}", format_g(number, bits)));
+            return Err(format!("json: unsupported value: {}", format_g(number, bits)).into());
         }
         self.push(&format_json(number, bits));
         Ok(())

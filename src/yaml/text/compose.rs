@@ -6,6 +6,7 @@ use super::{
     reader::Source,
     token::Text,
 };
+use crate::yaml::{MAX_NODES, too_many_nodes};
 use std::collections::BTreeMap;
 
 /// A node's place in its [`Document`].
@@ -75,13 +76,13 @@ impl<'a> Document<'a> {
 fn compose<'a>(parser: &mut Parser<'a>, length: usize) -> Result<Document<'a>, Fault> {
     /// Bytes of text per node, about: only a first guess at the vector's size.
     const BYTES_PER_NODE: usize = 16;
-    let mut document = Document { nodes: Vec::with_capacity(length / BYTES_PER_NODE + 1) };
+    let mut document = Document { nodes: Vec::with_capacity((length / BYTES_PER_NODE + 1).min(MAX_NODES)) };
     let mut anchors: BTreeMap<Vec<u8>, NodeId> = BTreeMap::new();
     let mut open: Vec<Open> = Vec::new();
     loop {
         let Event { line, kind } = parser.next()?;
-        let id = u32::try_from(document.nodes.len())
-            .map_err(|_| Fault::Other("yaml: document has more nodes than windlass counts".to_owned()))?;
+        let id = u32::try_from(document.nodes.len()).ok().filter(|id| (*id as usize) < MAX_NODES);
+        let id = id.ok_or_else(|| Fault::Other(format!("yaml: {}", too_many_nodes())))?;
         let (kind, anchor) = match kind {
             EventKind::SequenceEnd | EventKind::MappingEnd => {
                 open.pop();

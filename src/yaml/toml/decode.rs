@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     value::{GoStr, Value},
-    yaml::{decode::MAX_DEPTH, deep::deeper},
+    yaml::{MAX_NODES, decode::MAX_DEPTH, deep::deeper, too_many_nodes},
 };
 use std::collections::BTreeMap;
 
@@ -30,6 +30,7 @@ pub(in crate::yaml) fn decode(text: &[u8]) -> Result<BTreeMap<GoStr, Toml>, Stri
         context: Vec::new(),
         current: GoStr::default(),
         key_line: 0,
+        room: MAX_NODES,
     };
     match parser.document() {
         Ok(()) => Ok(parser.tables.finish()),
@@ -49,6 +50,8 @@ struct Parser<'a> {
     current: GoStr,
     /// Where the latest key started.
     key_line: usize,
+    /// How many nodes may follow, copies of tables counted.
+    room: usize,
 }
 
 impl Parser<'_> {
@@ -225,7 +228,10 @@ impl Parser<'_> {
         }
         let value = self.value(false, depth)?;
         let item = match &value {
-            Toml::Table(map) => Item::Table(items(map)),
+            Toml::Table(map) => {
+                self.count(nodes(map))?;
+                Item::Table(items(map))
+            }
             _ => Item::Value(value.clone()),
         };
         if let Err(text) = self.tables.set(&self.context.clone(), &last, item) {
@@ -236,10 +242,19 @@ impl Parser<'_> {
         Ok(value)
     }
 
+    fn count(&mut self, nodes: usize) -> Result<(), Mistake> {
+        match self.room.checked_sub(nodes) {
+            Some(room) => self.room = room,
+            None => return self.lexer.wrong(too_many_nodes()),
+        }
+        Ok(())
+    }
+
     fn value(&mut self, in_array: bool, depth: usize) -> Result<Toml, Mistake> {
         if depth > MAX_DEPTH {
             return self.lexer.wrong(format!("exceeded max depth of {MAX_DEPTH}"));
         }
+        self.count(1)?;
         self.lexer.skip_white()?;
         let start = self.lexer.at;
         let c = self.lexer.next()?;
@@ -376,6 +391,11 @@ fn nest(map: &mut BTreeMap<GoStr, Toml>, key: &[GoStr], value: Toml) -> bool {
     }
     table.insert(last.clone(), value);
     true
+}
+
+/// How many nodes an inline table has, tables in it counted.
+fn nodes(map: &BTreeMap<GoStr, Toml>) -> usize {
+    map.values().map(|value| if let Toml::Table(inner) = value { 1 + deeper(|| nodes(inner)) } else { 1 }).sum()
 }
 
 /// An inline table as tables under way: headers and dotted keys may look into it, to be refused.

@@ -3,7 +3,8 @@
 use crate::{
     value::{GoStr, Value},
     yaml::{
-        datum::{Datum, Path, Shape, float_of},
+        Error,
+        datum::{Datum, Path, Shape, float_of, too_long},
         deep::deeper,
         duration,
         number::{Bits, format_g},
@@ -14,12 +15,12 @@ use std::collections::BTreeMap;
 /// Writes any datum, at the top level a bare value too.
 ///
 /// # Errors
-/// What TOML cannot carry, with Go's text.
-pub(in crate::yaml) fn encode<T: Datum>(datum: &T) -> Result<Vec<u8>, String> {
-    let mut writer = Writer { out: Vec::new(), path: Path::default() };
-    if matches!(kind(datum)?, Kind::Nil) && datum.go_type() == "<nil>" {
+/// What TOML cannot carry, with Go's text; text of more than the datum's `MAX_BYTES`.
+pub(in crate::yaml) fn encode<T: Datum>(datum: &T) -> Result<Vec<u8>, Error> {
+    let mut writer = Writer { out: Vec::new(), path: Path::new(T::MAX_BYTES), room: T::MAX_BYTES, limit: T::MAX_BYTES };
+    if matches!(writer.kind(datum)?, Kind::Nil) && datum.go_type() == "<nil>" {
         // What text/template makes of the panic in Go's encoder.
-        return Err("reflect: call of reflect.Value.Type on zero Value".to_owned());
+        return Err(Error::new("reflect: call of reflect.Value.Type on zero Value"));
     }
     if datum.look(|shape| matches!(shape, Shape::NilList)) {
         // Only below a key is a nil slice left out.
@@ -34,6 +35,7 @@ pub(in crate::yaml) fn encode<T: Datum>(datum: &T) -> Result<Vec<u8>, String> {
         return Ok(writer.out);
     }
     writer.encode(&mut Vec::new(), datum)?;
+    writer.path.check(writer.out.len())?;
     Ok(writer.out)
 }
 
@@ -64,7 +66,9 @@ enum Kind {
     Other,
 }
 
-fn kind<T: Datum>(datum: &T) -> Result<Kind, String> {
+/// `room` is how many nodes may be looked at: a list is gone through at each level.
+fn kind<T: Datum>(datum: &T, room: &mut usize, limit: usize) -> Result<Kind, Error> {
+    *room = room.checked_sub(1).ok_or_else(|| too_long(limit))?;
     datum.look(|shape| {
         Ok(match shape {
             Shape::Null | Shape::NilList | Shape::NilMap => Kind::Nil,
@@ -72,15 +76,15 @@ fn kind<T: Datum>(datum: &T) -> Result<Kind, String> {
             Shape::List(items) => {
                 let mut tables = !items.is_empty();
                 for item in items {
-                    match deeper(|| kind(item))? {
-                        Kind::Nil => return Err("toml: cannot encode array with nil element".to_owned()),
+                    match deeper(|| kind(item, room, limit))? {
+                        Kind::Nil => return Err(Error::new("toml: cannot encode array with nil element")),
                         found => tables &= found == Kind::Table,
                     }
                 }
                 if tables { Kind::Tables } else { Kind::Other }
             }
-            Shape::Plain(value) | Shape::Struct(value, _) => kind(value)?,
-            Shape::Unsupported(go_type) => return Err(format!("unsupported type: {go_type}")),
+            Shape::Plain(value) | Shape::Struct(value, _) => kind(value, room, limit)?,
+            Shape::Unsupported(go_type) => return Err(format!("unsupported type: {go_type}").into()),
             _ => Kind::Other,
         })
     })
@@ -89,6 +93,9 @@ fn kind<T: Datum>(datum: &T) -> Result<Kind, String> {
 struct Writer {
     out: Vec<u8>,
     path: Path,
+    /// How many nodes may still be looked at to find their kinds.
+    room: usize,
+    limit: usize,
 }
 
 /// The keys from the top to where we are.
@@ -109,8 +116,13 @@ impl Writer {
         self.out.extend(std::iter::repeat_n(b' ', 2 * (key.len() - 1)));
     }
 
-    fn encode<T: Datum>(&mut self, key: &mut Key<'_>, datum: &T) -> Result<(), String> {
-        match kind(datum)? {
+    fn kind<T: Datum>(&mut self, datum: &T) -> Result<Kind, Error> {
+        kind(datum, &mut self.room, self.limit)
+    }
+
+    fn encode<T: Datum>(&mut self, key: &mut Key<'_>, datum: &T) -> Result<(), Error> {
+        self.path.check(self.out.len())?;
+        match self.kind(datum)? {
             Kind::Nil => Ok(()),
             Kind::Other => self.key_value(key, datum),
             Kind::Table => {
@@ -122,7 +134,7 @@ impl Writer {
                 }
                 self.table(key, datum)
             }
-            Kind::Tables if key.is_empty() => Err("toml: top-level values must be Go maps or structs".to_owned()),
+            Kind::Tables if key.is_empty() => Err(Error::new("toml: top-level values must be Go maps or structs")),
             Kind::Tables => datum.look(|shape| match shape {
                 Shape::List(items) => {
                     for item in items {
@@ -151,7 +163,7 @@ impl Writer {
         self.new_line();
     }
 
-    fn key_value<T: Datum>(&mut self, key: &Key<'_>, datum: &T) -> Result<(), String> {
+    fn key_value<T: Datum>(&mut self, key: &Key<'_>, datum: &T) -> Result<(), Error> {
         let Some(last) = key.last() else { return self.element(datum) };
         self.indent(key);
         write_key(last, &mut self.out);
@@ -162,11 +174,11 @@ impl Writer {
     }
 
     /// The entries of a table, plain ones before tables, each in order of their keys.
-    fn table<T: Datum>(&mut self, key: &mut Key<'_>, datum: &T) -> Result<(), String> {
+    fn table<T: Datum>(&mut self, key: &mut Key<'_>, datum: &T) -> Result<(), Error> {
         datum.look(|shape| match shape {
             Shape::Map(map) => {
                 let noted = self.path.enter(datum)?;
-                let (direct, tables) = split(map)?;
+                let (direct, tables) = self.split(map)?;
                 for (name, value) in direct.into_iter().chain(tables) {
                     let mut inner = key.clone();
                     inner.push(name);
@@ -180,7 +192,8 @@ impl Writer {
         })
     }
 
-    fn element<T: Datum>(&mut self, datum: &T) -> Result<(), String> {
+    fn element<T: Datum>(&mut self, datum: &T) -> Result<(), Error> {
+        self.path.check(self.out.len())?;
         datum.look(|shape| {
             if let Some((number, bits)) = float_of(&shape) {
                 self.float(number, bits);
@@ -215,20 +228,20 @@ impl Writer {
                 Shape::Plain(value) | Shape::Struct(value, _) => return self.element(value),
                 Shape::NilList => self.push("[]"),
                 Shape::NilMap => self.push("{}"),
-                Shape::Unsupported(go_type) => return Err(format!("unexpected type: {go_type}")),
+                Shape::Unsupported(go_type) => return Err(format!("unexpected type: {go_type}").into()),
                 Shape::Null | Shape::Float(_) | Shape::Float32(_) => {}
             }
             Ok(())
         })
     }
 
-    fn inline<T: Datum>(&mut self, map: &BTreeMap<GoStr, T>) -> Result<(), String> {
-        let (direct, tables) = split(map)?;
+    fn inline<T: Datum>(&mut self, map: &BTreeMap<GoStr, T>) -> Result<(), Error> {
+        let (direct, tables) = self.split(map)?;
         self.push("{");
         let (plain, more) = (direct.len(), !tables.is_empty());
         let count = plain + tables.len();
         for (place, (name, value)) in direct.into_iter().chain(tables).enumerate() {
-            if kind(value)? == Kind::Nil {
+            if self.kind(value)? == Kind::Nil {
                 continue;
             }
             write_key(name, &mut self.out);
@@ -240,6 +253,18 @@ impl Writer {
         }
         self.push("}");
         Ok(())
+    }
+
+    /// A map's plain entries and its tables, nil ones among the plain.
+    fn split<'m, T: Datum>(&mut self, map: &'m BTreeMap<GoStr, T>) -> Result<(Entries<'m, T>, Entries<'m, T>), Error> {
+        let (mut direct, mut tables) = (Vec::new(), Vec::new());
+        for (name, value) in map {
+            match deeper(|| self.kind(value))? {
+                Kind::Table | Kind::Tables => tables.push((name.as_bytes(), value)),
+                Kind::Nil | Kind::Other => direct.push((name.as_bytes(), value)),
+            }
+        }
+        Ok((direct, tables))
     }
 
     fn float(&mut self, number: f64, bits: Bits) {
@@ -256,18 +281,6 @@ impl Writer {
 }
 
 type Entries<'m, T> = Vec<(&'m [u8], &'m T)>;
-
-/// A map's plain entries and its tables, nil ones among the plain.
-fn split<T: Datum>(map: &BTreeMap<GoStr, T>) -> Result<(Entries<'_, T>, Entries<'_, T>), String> {
-    let (mut direct, mut tables) = (Vec::new(), Vec::new());
-    for (name, value) in map {
-        match deeper(|| kind(value))? {
-            Kind::Table | Kind::Tables => tables.push((name.as_bytes(), value)),
-            Kind::Nil | Kind::Other => direct.push((name.as_bytes(), value)),
-        }
-    }
-    Ok((direct, tables))
-}
 
 pub(super) fn write_key(key: &[u8], out: &mut Vec<u8>) {
     let bare = |c: &u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-');

@@ -103,3 +103,14 @@ fn what_cannot_be_resolved_is_said_as_helm_says_it() {
     bench.refused(&["dependency", "update", "file.txt"]);
     bench.refused(&["dependency", "list", "nowhere"]);
 }
+
+#[test]
+fn template_fetches_what_is_missing_where_it_is_asked_to() {
+    let bench = Bench::new();
+    bench.chart("local", "local", "0.3.0", "");
+    bench.chart("parent", "parent", "1.0.0", "dependencies:\n- {name: local, version: \">0.1\", repository: \"file://../local\"}\n");
+    bench.refused(&["template", "rel", "parent"]);
+    bench.fine(&["template", "rel", "parent", "--dependency-update"]);
+    bench.same_files("parent");
+    bench.fine(&["template", "rel", "parent", "--dependency-update"]);
+}

@@ -140,6 +140,9 @@ impl Object for Thing {
             ("hidden", Val::int(1)),
         ]
     }
+    fn refusal(&self, name: &str) -> Option<String> {
+        (name == "hidden").then(|| "hidden is an unexported field of struct type main.Thing".into())
+    }
     fn signature(&self, name: &str) -> Option<Signature> {
         use GoType::*;
         let (params, variadic, result): (&'static [GoType], bool, GoType) = match name {
@@ -161,6 +164,8 @@ impl Object for Thing {
             "Func" => (&[], false, Named("func(int, string) string")),
             "Variadic" => (&[], false, Named("func(string, ...interface {}) (string, error)")),
             "Chan" => (&[], false, Named("chan int")),
+            "Seq" | "NoSeq" => (&[], false, Named("func(func(int) bool)")),
+            "Seq2" | "NoSeq2" => (&[], false, Named("func(func(string, int) bool)")),
             _ => return None,
         };
         Some(Signature { params, variadic, result })
@@ -180,6 +185,10 @@ impl Object for Thing {
             ("Func", _) => Val::Object(Rc::new(Func(false))),
             ("Variadic", _) => Val::Object(Rc::new(Func(true))),
             ("Chan", _) => Val::Object(Rc::new(Chan)),
+            ("Seq" | "NoSeq" | "Seq2" | "NoSeq2", _) => {
+                let length = if name.starts_with("No") { 0 } else { 3 };
+                Val::Object(Rc::new(Iterator { pairs: name.ends_with('2'), length }))
+            }
             ("Flag", [Val::Bool(flag)]) => Val::Bool(!flag),
             ("Float", [Val::Float(number, _)]) => Val::float(number * 2.0),
             ("Map", [Val::Map(map)]) => Val::int(map.entries.borrow().len() as i64),
@@ -301,6 +310,43 @@ impl Object for Func {
             ("", false, args) => Ok(text(printed(args))),
             _ => return None,
         })
+    }
+    fn to_value(&self) -> Value {
+        Value::Null
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The oracle's functions that `range` takes: of numbers, and of names with numbers.
+struct Iterator {
+    pairs: bool,
+    length: i64,
+}
+
+impl Object for Iterator {
+    fn type_name(&self) -> &'static str {
+        if self.pairs { "func(func(string, int) bool)" } else { "func(func(int) bool)" }
+    }
+    fn kind(&self) -> &'static str {
+        "func"
+    }
+    fn printing(&self) -> Printing {
+        Printing::Parts
+    }
+    fn display(&self) -> String {
+        String::new()
+    }
+    fn field(&self, _: &str) -> Option<Val> {
+        None
+    }
+    fn items(&self) -> Option<Vec<Val>> {
+        (!self.pairs).then(|| (0..self.length).map(|number| Val::int(number * 10)).collect())
+    }
+    fn entries(&self) -> Option<Vec<(GoStr, Val)>> {
+        let names = ["one", "two"].into_iter().take(self.length as usize).enumerate();
+        self.pairs.then(|| names.map(|(number, name)| (GoStr::from(name), Val::int(number as i64))).collect())
     }
     fn to_value(&self) -> Value {
         Value::Null

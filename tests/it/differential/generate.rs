@@ -60,7 +60,8 @@ impl Generator {
             _ => MissingKey::Zero,
         };
         let data = self.data(&files);
-        Case { files, missing_key, data }
+        let execute = if self.random.chance(1) { "nobody" } else { "main" }.to_owned();
+        Case { files, execute, missing_key, data }
     }
 
     /// Puts a few bytes wrong.
@@ -209,11 +210,16 @@ impl Generator {
             }
             _ => {}
         }
-        match self.random.below(12) {
-            0 => self.push("$.st.Chan"),
-            1 => self.pipeline(Want::Any, 2),
-            2 => self.pipeline(Want::Int, 2),
-            3..=5 => self.pipeline(Want::Map, 2),
+        match self.random.below(24) {
+            0 | 1 => self.push("$.st.Chan"),
+            22 => {
+                let method = self.random.pick(&["Seq", "Seq2", "NoSeq", "NoSeq2", "Seq2"]);
+                self.push(&format!("$.st.{method}"));
+            }
+            23 => self.push("$.st.hidden"),
+            2 | 3 => self.pipeline(Want::Any, 2),
+            4 | 5 => self.pipeline(Want::Int, 2),
+            6..=11 => self.pipeline(Want::Map, 2),
             _ => self.pipeline(Want::List, 2),
         }
         self.close();

@@ -15,6 +15,7 @@ pub mod random;
 use data::Datum;
 use serde_json::{Value as Json, json};
 use std::{
+    collections::BTreeSet,
     io::{BufRead, BufReader, Write},
     path::PathBuf,
     process::{Command, Stdio},
@@ -27,12 +28,14 @@ use windlass::{
 /// A template set with data.
 pub struct Case {
     pub files: Vec<(String, Vec<u8>)>,
+    /// The template to run: the first file, but for a name that nobody defines.
+    pub execute: String,
     pub missing_key: MissingKey,
     pub data: Datum,
 }
 
 impl Case {
-    /// The line for the oracle. The first file is executed.
+    /// The line for the oracle.
     fn request(&self) -> String {
         use base64::Engine as _;
         let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
@@ -43,8 +46,17 @@ impl Case {
             MissingKey::Zero => "zero",
             MissingKey::Error => "error",
         };
-        let case = json!({"Files": files, "Execute": self.files[0].0, "MissingKey": missing_key, "Data": self.data.json()});
+        let case = json!({"Files": files, "Execute": self.execute, "MissingKey": missing_key, "Data": self.data.json()});
         case.to_string()
+    }
+
+    /// The names of the templates that the files define, as Go's `DefinedTemplates` shows each; `None` where one is refused.
+    fn defined(&self) -> Option<BTreeSet<String>> {
+        let mut set = TemplateSet::new(Functions::Go);
+        for (name, text) in &self.files {
+            set.parse(name, &GoStr::from_bytes(text)).ok()?;
+        }
+        Some(set.names().map(|name| windlass::template::quote::quote(name)).collect())
     }
 
     /// What our engine makes of it.
@@ -54,7 +66,7 @@ impl Case {
             set.parse(name, &GoStr::from_bytes(text)).map_err(|error| error.to_string())?;
         }
         let options = Options { missing_key: self.missing_key, ..Options::GO };
-        set.execute(&self.files[0].0, &self.data.val(), &Nowhere, &Limits::default(), options)
+        set.execute(&self.execute, &self.data.val(), &Nowhere, &Limits::default(), options)
             .map_err(|error| error.to_string())
     }
 }
@@ -132,6 +144,11 @@ fn every_random_template_is_as_go_has_it() {
             println!("error: {error}");
         }
         let got = case.run().map(|out| comparable(&out)).map_err(|error| comparable(error.as_bytes()));
+        let names = answer["defined"].as_str().unwrap_or_default().strip_prefix("; defined templates are: ");
+        if let Some(names) = names {
+            let names = names.split(", ").map(str::to_owned).collect();
+            assert_eq!(case.defined(), Some(names), "seed {number} defines other templates");
+        }
         if got != wanted {
             differ += 1;
             if differ <= setting("WINDLASS_SHOW", 20) {

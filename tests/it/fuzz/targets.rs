@@ -123,7 +123,7 @@ pub fn chart(input: &[u8]) {
     if let Ok(chart) = chart::load_files(files.clone(), &mut log) {
         let _ = render::render(&chart, &Map::new(), &options, &Nowhere, &mut log);
     }
-    let _ = render::lint::lint("c", Ok(files), &Map::new(), &render::lint::LintOptions::default(), &Nowhere, &mut log);
+    let _ = render::lint::lint("c", &render::lint::Source::of(files), &Log::default(), &Map::new(), &render::lint::LintOptions::default(), &Nowhere, &mut log);
 }
 
 pub fn values(input: &[u8]) {

@@ -33,6 +33,8 @@ type request struct {
 type answer struct {
 	Out []byte `json:"out"`
 	Err string `json:"err"`
+	// What Go's DefinedTemplates says once all files are parsed; empty where one is refused.
+	Defined string `json:"defined"`
 }
 
 func main() {
@@ -48,10 +50,10 @@ func main() {
 		if err := json.Unmarshal(line, &r); err != nil {
 			panic(err)
 		}
-		written, err := run(r)
-		a := answer{Out: written}
+		written, defined, err := run(r)
+		a := answer{Out: written, Defined: defined}
 		if err != nil {
-			a = answer{Err: err.Error()}
+			a = answer{Err: err.Error(), Defined: defined}
 			if a.Err == "" {
 				a.Err = "(empty)"
 			}
@@ -62,24 +64,31 @@ func main() {
 	}
 }
 
-func run(r request) (written []byte, err error) {
+func run(r request) (written []byte, defined string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	t := template.New("root")
+	t := template.New("gotpl") // Helm's name
 	if r.MissingKey != "" {
 		t.Option("missingkey=" + r.MissingKey)
 	}
 	for _, f := range r.Files {
 		if _, err := t.New(f.Name).Parse(string(f.Text)); err != nil {
-			return nil, err
+			return nil, "", err
+		}
+	}
+	defined = t.DefinedTemplates()
+	// What runs is a copy of each tree: it has to do what the tree does.
+	for _, one := range t.Templates() {
+		if _, err := t.AddParseTree(one.Name(), one.Tree.Copy()); err != nil {
+			return nil, "", err
 		}
 	}
 	var b bytes.Buffer
 	err = t.ExecuteTemplate(&b, r.Execute, decode(r.Data))
-	return b.Bytes(), err
+	return b.Bytes(), defined, err
 }
 
 // decode reads {"t": TYPE, "v": VALUE}; numbers are texts, strings are base64.
@@ -229,6 +238,30 @@ func (t Thing) Chan() chan int {
 	close(c)
 	return c
 }
+
+func (t Thing) Seq() func(func(int) bool) {
+	return func(yield func(int) bool) {
+		for i := range 3 {
+			if !yield(i * 10) {
+				return
+			}
+		}
+	}
+}
+
+func (t Thing) Seq2() func(func(string, int) bool) {
+	return func(yield func(string, int) bool) {
+		for i, key := range []string{"one", "two"} {
+			if !yield(key, i) {
+				return
+			}
+		}
+	}
+}
+
+func (t Thing) NoSeq() func(func(int) bool) { return func(func(int) bool) {} }
+
+func (t Thing) NoSeq2() func(func(string, int) bool) { return func(func(string, int) bool) {} }
 
 // Stringer prints itself by value.
 type Stringer struct{ X int }

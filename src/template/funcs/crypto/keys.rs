@@ -1,8 +1,9 @@
 //! Private keys: generated, read from PEM, written as sprig writes them, and signing certificates.
 
 use super::der::{self, Reader, bits, element, integer, oid, sequence};
+use super::primes;
 use crate::template::funcs::Host;
-use num_bigint_dig::{BigUint, prime::probably_prime};
+use num_bigint_dig::BigUint;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use sha2::Digest as _;
 
@@ -15,10 +16,13 @@ const NULL: &[u8] = &[0x05, 0x00];
 /// Random bits for DSA's modulus, as sprig's `L2048N256`.
 const DSA_P_BYTES: usize = 256;
 const DSA_Q_BYTES: usize = 32;
-/// Rounds of Miller-Rabin, as in Go's crypto/dsa.
-const PRIME_ROUNDS: usize = 64;
 /// The biggest RSA modulus taken from a chart: beyond it signing takes minutes.
 const MAX_RSA_BYTES: usize = 16_384 / 8;
+
+/// The exponent of every key that Go makes.
+const RSA_EXPONENT: u32 = 65_537;
+/// How many pairs of primes are tried for a key.
+const MAX_PRIME_PAIRS: usize = 20;
 
 /// The host's randomness for crates that want a generator.
 pub(super) struct HostRandom<'h>(pub &'h dyn Host);
@@ -108,8 +112,16 @@ impl Curve {
 impl PrivateKey {
     /// An RSA key of so many bits.
     pub fn rsa(host: &dyn Host, bits: usize) -> Result<PrivateKey, String> {
-        let key = rsa::RsaPrivateKey::new(&mut HostRandom(host), bits).map_err(|error| error.to_string())?;
-        Ok(PrivateKey::Rsa(Box::new(key)))
+        for _ in 0..MAX_PRIME_PAIRS {
+            let (p, q) = (primes::prime(host, bits / 2)?, primes::prime(host, bits / 2)?);
+            // The exponent has no inverse where it divides p-1 or q-1: one pair of many thousands.
+            if p != q
+                && let Ok(key) = rsa::RsaPrivateKey::from_p_q(p, q, BigUint::from(RSA_EXPONENT))
+            {
+                return Ok(PrivateKey::Rsa(Box::new(key)));
+            }
+        }
+        Err("no primes for a key were found: the source of randomness does not work".to_owned())
     }
 
     /// A key on P-256.
@@ -357,15 +369,14 @@ fn dsa_primes(host: &dyn Host) -> (BigUint, BigUint) {
     let one = BigUint::from(1_u8);
     loop {
         let q = random_number(host, DSA_Q_BYTES, 0x80, 1);
-        if !probably_prime(&q, PRIME_ROUNDS) {
+        if !primes::is_probable(host, &q) {
             continue;
         }
         let step = &q << 1;
         for _ in 0..4 * DSA_P_BYTES * 8 {
             let start = random_number(host, DSA_P_BYTES, 0x80, 1);
             let p = &start - (&start % &step) + &one;
-            // One round tells nearly all composites; the others follow where it finds none.
-            if p.bits() == DSA_P_BYTES * 8 && probably_prime(&p, 1) && probably_prime(&p, PRIME_ROUNDS) {
+            if p.bits() == DSA_P_BYTES * 8 && primes::is_probable(host, &p) {
                 return (p, q);
             }
         }

@@ -4,7 +4,9 @@ mod certificate;
 mod der;
 mod keys;
 mod object;
+mod montgomery;
 mod passwords;
+mod primes;
 
 use super::args::{any, int, string, text};
 use super::encodings::decode_base64;
