@@ -400,6 +400,10 @@ mod tests {
         assert_eq!(KubeVersion::parse("v1.20").unwrap().normalized, "v1.20");
         assert_eq!(KubeVersion::parse("x").unwrap_err(), "could not parse \"x\" as version");
         assert_eq!(KubeVersion::parse("1").unwrap_err(), "illegal version string \"1\"");
+        // A rune after the digits once was cut in its middle.
+        assert_eq!(KubeVersion::parse("1é").unwrap_err(), "illegal version string \"1é\"");
+        assert_eq!(KubeVersion::parse("v1.é").unwrap_err(), "illegal version string \"v1.é\"");
+        assert_eq!(KubeVersion::parse("1.30.é1").unwrap().normalized, "v1.30");
         let want = "illegal zero-prefixed version component \"01\" in \"01.2\"";
         assert_eq!(KubeVersion::parse("01.2").unwrap_err(), want);
     }

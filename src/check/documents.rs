@@ -32,7 +32,12 @@ pub fn documents(text: &str, label: Option<&str>) -> Vec<Document> {
     let document = |(first_line, text): (usize, String)| {
         let named = text.lines().find_map(|line| line.strip_prefix("# Source: ")).map(|path| path.trim().to_owned());
         let source = named.or_else(|| label.map(str::to_owned));
-        let objects = object::split_documents(&text).map_err(|error| error.what);
+        // As kubectl has it: what begins like JSON and is, is read as JSON. YAML knows no pairs of surrogates.
+        let json = text.trim_start().starts_with('{').then(|| serde_json::from_str(&text).ok()).flatten();
+        let objects = match json {
+            Some(json) => object::from_json_value(json, None),
+            None => object::split_documents(&text).map_err(|error| error.what),
+        };
         let labelled = |mut object: Object| {
             object.source.clone_from(&source);
             object

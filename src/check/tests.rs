@@ -192,3 +192,11 @@ fn reports_are_what_their_readers_take() {
     assert!(xml.contains("<testsuite name=\"-\" tests=\"2\" failures=\"1\">"), "{xml}");
     assert!(xml.contains("name=\"Service web\"/>") && xml.contains("but got the string &quot;&lt;2&gt;&quot;"), "{xml}");
 }
+
+#[test]
+fn json_is_read_as_json() {
+    // YAML's reader refuses halves of a pair of surrogates.
+    let manifest = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"t": "\ud83d\ude00"}}"#;
+    assert_eq!(said(manifest), Vec::<String>::new());
+    assert_eq!(said(&manifest.replace("data", "date")).len(), 1);
+}

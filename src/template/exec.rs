@@ -376,6 +376,10 @@ impl<'t> State<'_, '_, 't> {
                     ("slice" | "array" | "chan", Some(items), _) => {
                         items.into_iter().enumerate().map(|(index, item)| (Val::int(index as i64), item)).collect()
                     }
+                    ("chan", None, _) => {
+                        let shown = fmt::sprint_pointed(&Val::Object(object));
+                        return self.error(format!("range over send-only channel {shown}"));
+                    }
                     ("map", _, Some(entries)) => entries.into_iter().map(|(k, v)| (Val::Str(k), v)).collect(),
                     _ => return self.cannot_range(Val::Object(object)),
                 };

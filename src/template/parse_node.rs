@@ -196,7 +196,8 @@ fn show_fields(fields: &[GoStr], out: &mut String) {
 }
 
 impl List {
-    fn show(&self, source: &[u8], out: &mut String) {
+    /// Writes the nodes as Go's `String` does.
+    pub fn show(&self, source: &[u8], out: &mut String) {
         for node in &self.nodes {
             node.show(source, out);
         }

@@ -82,6 +82,14 @@ impl TemplateSet {
         self.templates.keys()
     }
 
+    /// A template as Go's `Tree.Root.String` prints it.
+    pub fn printed(&self, name: &[u8]) -> Option<String> {
+        let tree = self.templates.get(name)?;
+        let mut out = String::new();
+        tree.root.show(&tree.source, &mut out);
+        Some(out)
+    }
+
     /// Whether the set has a template of this name.
     pub fn has(&self, name: &str) -> bool {
         self.templates.contains_key(name.as_bytes())

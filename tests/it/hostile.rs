@@ -18,6 +18,7 @@ struct Ended {
     success: bool,
     stderr: String,
     peak_kib: u64,
+    took: Duration,
 }
 
 /// Runs the command, its output thrown away.
@@ -45,7 +46,7 @@ fn run(command: &mut Command) -> Ended {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    Ended { success: ended.success(), stderr: reader.join().unwrap(), peak_kib }
+    Ended { success: ended.success(), stderr: reader.join().unwrap(), peak_kib, took: began.elapsed() }
 }
 
 fn chart(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -70,7 +71,8 @@ fn refused(name: &str, folder: &Path, says: &[&str]) {
     assert!(!ended.success, "{name} is taken");
     assert!(says.iter().any(|text| ended.stderr.contains(text)), "{name}: {} has none of {says:?}", ended.stderr);
     assert!(!ended.stderr.contains("panicked"), "{name}: {}", ended.stderr);
-    assert!(ended.peak_kib > 1000, "{name}: no peak was measured");
+    // What ends at once may be gone before anybody looks.
+    assert!(ended.peak_kib > 1000 || ended.took < Duration::from_millis(50), "{name}: no peak was measured");
     assert!(ended.peak_kib < MAX_PEAK_KIB, "{name} takes {} MiB", ended.peak_kib >> 10);
     println!("{name}: {} MiB, {}", ended.peak_kib >> 10, ended.stderr.lines().last().unwrap_or_default());
 }

@@ -114,3 +114,21 @@ fn template_fetches_what_is_missing_where_it_is_asked_to() {
     bench.same_files("parent");
     bench.fine(&["template", "rel", "parent", "--dependency-update"]);
 }
+
+/// The one command where windlass goes on: it has no `repo add` by which a repository could be known to it.
+#[test]
+fn a_repository_that_the_settings_do_not_name_is_read() {
+    let folder = tempfile::TempDir::new().unwrap();
+    repository(folder.path());
+    let server = Http::start(folder.path(), Rules::default());
+    let bench = Bench::new();
+    bench.chart("parent", "parent", "1.0.0", &format!("dependencies:\n- {{name: shop, version: ^1.1.0, repository: \"{}\"}}\n", server.url()));
+    bench.fine(&["dependency", "update", "parent"]);
+    for side in ["helm", "windlass"] {
+        fs::remove_dir_all(bench.path(side, "parent/charts")).unwrap();
+    }
+    let helm = bench.run_on("helm", &["dependency", "build", "parent"], &[]);
+    assert!(helm.code == Some(1) && helm.err.contains("no repository definition"), "{}", helm.err);
+    assert_eq!(bench.run_on("windlass", &["dependency", "build", "parent"], &[]).code, Some(0));
+    assert!(fs::read_dir(bench.path("windlass", "parent/charts")).unwrap().count() == 1);
+}

@@ -76,3 +76,13 @@ fn logins_are_those_of_helm_and_docker() {
     bench.write("login.json", &config);
     bench.fine(&["show", "chart", chart, "--plain-http", "--registry-config", "login.json"]);
 }
+
+#[test]
+fn client_certificates_are_refused_for_registries() {
+    let bench = Bench::new();
+    bench.write("cert.pem", "x");
+    bench.write("key.pem", "x");
+    let arguments = ["pull", "oci://127.0.0.1:1/charts/a", "--version", "1.0.0", "--cert-file", "cert.pem", "--key-file", "key.pem"];
+    let ended = bench.run_on("windlass", &arguments, &[]);
+    assert!(ended.code != Some(0) && ended.err.contains("client certificates are not supported for OCI registries"), "{}", ended.err);
+}

@@ -141,7 +141,7 @@ impl Object for Thing {
         ]
     }
     fn refusal(&self, name: &str) -> Option<String> {
-        (name == "hidden").then(|| "hidden is an unexported field of struct type main.Thing".into())
+        (name == "hidden").then(|| "hidden is an unexported field of struct type interface {}".into())
     }
     fn signature(&self, name: &str) -> Option<Signature> {
         use GoType::*;
@@ -164,6 +164,9 @@ impl Object for Thing {
             "Func" => (&[], false, Named("func(int, string) string")),
             "Variadic" => (&[], false, Named("func(string, ...interface {}) (string, error)")),
             "Chan" => (&[], false, Named("chan int")),
+            "NoChan" | "Closed" => (&[], false, Named("chan int")),
+            "Send" => (&[], false, Named("chan<- int")),
+            "Pointer" => (&[], false, Named("*main.Thing")),
             "Seq" | "NoSeq" => (&[], false, Named("func(func(int) bool)")),
             "Seq2" | "NoSeq2" => (&[], false, Named("func(func(string, int) bool)")),
             _ => return None,
@@ -184,7 +187,10 @@ impl Object for Thing {
             ("Err", _) => Val::Object(Rc::new(Failure)),
             ("Func", _) => Val::Object(Rc::new(Func(false))),
             ("Variadic", _) => Val::Object(Rc::new(Func(true))),
-            ("Chan", _) => Val::Object(Rc::new(Chan)),
+            ("Chan", _) => Val::Object(Rc::new(Chan(Some(3)))),
+            ("NoChan" | "Closed", _) => Val::Object(Rc::new(Chan(Some(0)))),
+            ("Send", _) => Val::Object(Rc::new(Chan(None))),
+            ("Pointer", _) => Val::Object(Rc::new(Pointer)),
             ("Seq" | "NoSeq" | "Seq2" | "NoSeq2", _) => {
                 let length = if name.starts_with("No") { 0 } else { 3 };
                 Val::Object(Rc::new(Iterator { pairs: name.ends_with('2'), length }))
@@ -356,12 +362,42 @@ impl Object for Iterator {
     }
 }
 
-/// A closed channel with three numbers.
-struct Chan;
+/// The oracle's nil `*Thing`, of which nothing but fields is asked.
+struct Pointer;
+
+impl Object for Pointer {
+    fn type_name(&self) -> &'static str {
+        "*main.Thing"
+    }
+    fn kind(&self) -> &'static str {
+        "ptr"
+    }
+    fn display(&self) -> String {
+        "<nil>".into()
+    }
+    fn field(&self, _: &str) -> Option<Val> {
+        None
+    }
+    fn refusal(&self, name: &str) -> Option<String> {
+        Some(match name {
+            "A" => "nil pointer evaluating *main.Thing.A".into(),
+            name => format!("can't evaluate field {name} in type *main.Thing"),
+        })
+    }
+    fn to_value(&self) -> Value {
+        Value::Null
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// A closed channel with so many numbers; `None` for one that only takes them.
+struct Chan(Option<i64>);
 
 impl Object for Chan {
     fn type_name(&self) -> &'static str {
-        "chan int"
+        if self.0.is_some() { "chan int" } else { "chan<- int" }
     }
     fn kind(&self) -> &'static str {
         "chan"
@@ -376,7 +412,7 @@ impl Object for Chan {
         None
     }
     fn items(&self) -> Option<Vec<Val>> {
-        Some((0..3).map(|number| Val::int(number * 10)).collect())
+        Some((0..self.0?).map(|number| Val::int(number * 10)).collect())
     }
     fn to_value(&self) -> Value {
         Value::Null

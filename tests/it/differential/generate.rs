@@ -206,6 +206,11 @@ impl Generator {
             2 if self.vars.len() > 1 && self.random.chance(40) => {
                 let name = self.vars[self.random.below(self.vars.len())].clone();
                 self.push(&name);
+                if self.random.chance(50) {
+                    let other = self.vars[self.random.below(self.vars.len())].clone();
+                    self.push(", ");
+                    self.push(&other);
+                }
                 self.push(" = ");
             }
             _ => {}
@@ -213,7 +218,8 @@ impl Generator {
         match self.random.below(24) {
             0 | 1 => self.push("$.st.Chan"),
             22 => {
-                let method = self.random.pick(&["Seq", "Seq2", "NoSeq", "NoSeq2", "Seq2"]);
+                let methods = ["Seq", "Seq2", "NoSeq", "NoSeq2", "Seq2", "NoChan", "Closed", "Send", "Func", "Pointer.A", "Pointer.Nope"];
+                let method = self.random.pick(&methods);
                 self.push(&format!("$.st.{method}"));
             }
             23 => self.push("$.st.hidden"),

@@ -59,6 +59,21 @@ impl Case {
         Some(set.names().map(|name| windlass::template::quote::quote(name)).collect())
     }
 
+    /// Each template as its tree prints itself, where Go's is text.
+    fn check_trees(&self, trees: &Json, number: u64) {
+        use base64::Engine as _;
+        let mut set = TemplateSet::new(Functions::Go);
+        for (name, text) in &self.files {
+            set.parse(name, &GoStr::from_bytes(text)).expect("Go took it, and so did we");
+        }
+        for (name, tree) in trees.as_object().into_iter().flatten() {
+            let tree = base64::engine::general_purpose::STANDARD.decode(tree.as_str().unwrap_or_default()).expect("it is base64");
+            if let Ok(tree) = String::from_utf8(tree) {
+                assert_eq!(set.printed(name.as_bytes()), Some(tree), "seed {number}: {name:?} prints otherwise");
+            }
+        }
+    }
+
     /// What our engine makes of it.
     fn run(&self) -> Result<Vec<u8>, String> {
         let mut set = TemplateSet::new(Functions::Go);
@@ -148,6 +163,7 @@ fn every_random_template_is_as_go_has_it() {
         if let Some(names) = names {
             let names = names.split(", ").map(str::to_owned).collect();
             assert_eq!(case.defined(), Some(names), "seed {number} defines other templates");
+            case.check_trees(&answer["trees"], number);
         }
         if got != wanted {
             differ += 1;

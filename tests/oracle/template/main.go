@@ -35,6 +35,8 @@ type answer struct {
 	Err string `json:"err"`
 	// What Go's DefinedTemplates says once all files are parsed; empty where one is refused.
 	Defined string `json:"defined"`
+	// Each template as its tree prints itself.
+	Trees map[string][]byte `json:"trees"`
 }
 
 func main() {
@@ -50,10 +52,10 @@ func main() {
 		if err := json.Unmarshal(line, &r); err != nil {
 			panic(err)
 		}
-		written, defined, err := run(r)
-		a := answer{Out: written, Defined: defined}
+		written, defined, trees, err := run(r)
+		a := answer{Out: written, Defined: defined, Trees: trees}
 		if err != nil {
-			a = answer{Err: err.Error(), Defined: defined}
+			a.Out, a.Err = nil, err.Error()
 			if a.Err == "" {
 				a.Err = "(empty)"
 			}
@@ -64,7 +66,7 @@ func main() {
 	}
 }
 
-func run(r request) (written []byte, defined string, err error) {
+func run(r request) (written []byte, defined string, trees map[string][]byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
@@ -76,19 +78,20 @@ func run(r request) (written []byte, defined string, err error) {
 	}
 	for _, f := range r.Files {
 		if _, err := t.New(f.Name).Parse(string(f.Text)); err != nil {
-			return nil, "", err
+			return nil, "", nil, err
 		}
 	}
-	defined = t.DefinedTemplates()
+	defined, trees = t.DefinedTemplates(), map[string][]byte{}
 	// What runs is a copy of each tree: it has to do what the tree does.
 	for _, one := range t.Templates() {
+		trees[one.Name()] = []byte(one.Root.String())
 		if _, err := t.AddParseTree(one.Name(), one.Tree.Copy()); err != nil {
-			return nil, "", err
+			return nil, "", nil, err
 		}
 	}
 	var b bytes.Buffer
 	err = t.ExecuteTemplate(&b, r.Execute, decode(r.Data))
-	return b.Bytes(), defined, err
+	return b.Bytes(), defined, trees, err
 }
 
 // decode reads {"t": TYPE, "v": VALUE}; numbers are texts, strings are base64.
@@ -238,6 +241,18 @@ func (t Thing) Chan() chan int {
 	close(c)
 	return c
 }
+
+func (t Thing) NoChan() chan int { return nil }
+
+func (t Thing) Closed() chan int {
+	c := make(chan int)
+	close(c)
+	return c
+}
+
+func (t Thing) Send() chan<- int { return make(chan int) }
+
+func (t Thing) Pointer() *Thing { return nil }
 
 func (t Thing) Seq() func(func(int) bool) {
 	return func(yield func(int) bool) {
