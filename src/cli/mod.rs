@@ -248,14 +248,10 @@ pub fn main() -> ExitCode {
 /// The process's arguments, with what helm's own parser takes put as clap takes it.
 fn arguments() -> Result<Vec<std::ffi::OsString>, String> {
     let arguments: Vec<_> = std::env::args_os().collect();
-    // Building the table of all commands takes longer than rendering a small chart.
-    let to_look_at = |argument: &std::ffi::OsString| argument.to_str().is_some_and(|text| text.starts_with("--"));
-    if !arguments.iter().any(to_look_at) {
-        return Ok(arguments);
+    match helm_flags::concern(&arguments) {
+        true => helm_flags::normalized(arguments, &<Cli as clap::CommandFactory>::command()),
+        false => Ok(arguments),
     }
-    let mut cli = <Cli as clap::CommandFactory>::command();
-    cli.build();
-    helm_flags::normalized(arguments, &cli)
 }
 
 /// Bounds from the environment, for commands that have no flags for them because helm has none.

@@ -265,6 +265,9 @@ impl Object for Failure {
     fn fields(&self) -> Vec<(&'static str, Val)> {
         vec![("s", Val::str("an error"))]
     }
+    fn refusal(&self, name: &str) -> Option<String> {
+        (name == "s").then(|| "s is an unexported field of struct type *errors.errorString".into())
+    }
     fn signature(&self, name: &str) -> Option<Signature> {
         (name == "Error").then_some(Signature { params: &[], variadic: false, result: GoType::String })
     }
