@@ -5,9 +5,11 @@ use crate::{
     decide::{Class, Failure},
     memory::Meter,
     object::Gvk,
+    secrets::Redactor,
     template::funcs::Host,
     value::Value,
 };
+use serde_json::json;
 use std::{cell::RefCell, rc::Rc};
 
 /// Clock and randomness of the machine; the cluster and the network are not asked. What is rendered may hold so much memory
@@ -55,12 +57,30 @@ pub struct ClusterHost {
     runtime: tokio::runtime::Handle,
     /// The last question that the API server did not answer or refused: rendering failed for that, not for the chart.
     trouble: RefCell<Option<ApiError>>,
+    /// Knows what the Secrets hold that were looked up.
+    secrets: RefCell<Redactor>,
 }
 
 impl ClusterHost {
     /// A host for one rendering on a thread on which waiting is allowed. To be made within the runtime.
     pub fn new(cluster: Cluster) -> Rc<ClusterHost> {
-        Rc::new(ClusterHost { system: SystemHost::start(), cluster, runtime: tokio::runtime::Handle::current(), trouble: RefCell::default() })
+        Rc::new(ClusterHost { system: SystemHost::start(), cluster, runtime: tokio::runtime::Handle::current(), trouble: RefCell::default(), secrets: RefCell::default() })
+    }
+
+    /// Knows what templates were given of Secrets: where they put it is theirs, and it is shown nowhere.
+    pub fn secrets(&self) -> Redactor {
+        self.secrets.borrow().clone()
+    }
+
+    fn learn(&self, object: &serde_json::Value) {
+        // What a list holds says not of each what it is.
+        let secret = |object: &serde_json::Value| json!({ "apiVersion": "v1", "kind": "Secret", "data": object["data"] });
+        let all: Vec<serde_json::Value> = match object["items"].as_array() {
+            Some(items) => items.iter().map(secret).collect(),
+            None => vec![secret(object)],
+        };
+        let known = self.secrets.take();
+        self.secrets.replace(known.and(&Redactor::of_json(&all)));
     }
 
     /// The failure of a rendering, of the class that fits its cause: a server that cannot be asked, or a missing right, is not
@@ -97,7 +117,12 @@ impl Host for ClusterHost {
         let gvk = Gvk::new(api_version, kind);
         let found = self.runtime.block_on(self.cluster.look_up(&gvk, namespace, name));
         match found {
-            Ok(Some(object)) => Ok(crate::object::to_datum(&object)),
+            Ok(Some(object)) => {
+                if gvk.is("", "Secret") {
+                    self.learn(&object);
+                }
+                Ok(crate::object::to_datum(&object))
+            }
             Ok(None) => Ok(Value::Map(Default::default())),
             Err(error) => {
                 let text = match error.reason.as_str() {

@@ -349,6 +349,7 @@ pub fn render_files(
     let (files, sealed) = open_files(files, &mut layers)?;
     let redactor = Redactor::new(std::mem::take(&mut layers.secrets));
     let content = render_opened(app, files, &sealed, &layers.list, next, capabilities, host);
+    let redactor = redactor.and(&host.secrets());
     match content {
         Ok(content) => {
             let lint = content.lint.map(|found| found.iter().map(|finding| redactor.clean(finding)).collect());

@@ -75,10 +75,20 @@ const MAX_STEPS: usize = 100;
 /// The first edit that cannot be done, with line and path; nothing is half done.
 pub fn set(text: &[u8], edits: &[Edit]) -> Result<Vec<u8>, EditError> {
     let mut text = text.to_vec();
+    if matches!(text.as_slice(), [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) {
+        return Err(EditError::Utf16);
+    }
+    let mut present = None;
     for edit in edits {
-        if let Some(edited) = one(&text, edit)? {
-            text = edited;
-        }
+        let steps = parse(&edit.path)?;
+        let before = match present.take() {
+            Some(before) => before,
+            None => value(&text)?,
+        };
+        present = Some(match at(&before, &steps) == Some(&Value::from(edit.value.as_str())) {
+            true => before,
+            false => one(&mut text, before, &steps, edit)?,
+        });
     }
     Ok(text)
 }
@@ -107,23 +117,16 @@ struct Place {
     line: usize,
 }
 
-fn one(text: &[u8], edit: &Edit) -> Result<Option<Vec<u8>>, EditError> {
-    if matches!(text, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..]) {
-        return Err(EditError::Utf16);
-    }
-    let steps = parse(&edit.path)?;
-    let before = value(text)?;
-    if at(&before, &steps) == Some(&Value::from(edit.value.as_str())) {
-        return Ok(None);
-    }
+/// Sets one value of a text that means `before`; what it means then.
+fn one(text: &mut Vec<u8>, before: Value, steps: &[Step], edit: &Edit) -> Result<Value, EditError> {
     let place = Document::read(text, |document| match document {
-        Some(document) => place(document, &steps, &edit.path),
+        Some(document) => place(document, steps, &edit.path),
         None => Err(EditError::Missing { line: 1, path: edit.path.clone(), why: "the file is empty".into() }),
     });
     let place = place.map_err(|_| unreadable(text))??;
     let refused = |why: String| EditError::Refused { line: place.line, path: edit.path.clone(), why };
     let mut meant = before;
-    match at_mut(&mut meant, &steps) {
+    match at_mut(&mut meant, steps) {
         Some(slot) => *slot = Value::from(edit.value.as_str()),
         None => return Err(refused("it comes from a merge (<<); give it a value of its own".into())),
     }
@@ -137,7 +140,8 @@ fn one(text: &[u8], edit: &Edit) -> Result<Option<Vec<u8>>, EditError> {
         edited.extend_from_slice(new.as_bytes());
         edited.extend_from_slice(&text[to..]);
         if value(&edited).is_ok_and(|after| after == meant) {
-            return Ok(Some(edited));
+            *text = edited;
+            return Ok(meant);
         }
     }
     Err(refused("other places get their value from it (by an anchor), or it is written in a way that cannot be edited in place".into()))

@@ -1,6 +1,7 @@
 //! The YAML editor over the corpus's values files, where the corpus is there: each value that is a text or a number, several in
 //! each file, set to something else. Only the value's bytes change, and the result parses to what was meant.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use windlass::value::Value;
 use windlass::yaml::{self, edit::{Edit, EditError, set}};
@@ -21,7 +22,7 @@ fn values_files(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Paths of scalars that somebody would set, as `--set` names them.
-fn scalars(value: &Value, path: &str, found: &mut Vec<String>) {
+fn scalars<'v>(value: &'v Value, path: &str, found: &mut Vec<(String, &'v Value)>) {
     match value {
         Value::Map(map) => {
             for (key, value) in map {
@@ -35,7 +36,7 @@ fn scalars(value: &Value, path: &str, found: &mut Vec<String>) {
                 scalars(value, &format!("{path}[{at}]"), found);
             }
         }
-        _ => found.push(path.to_owned()),
+        _ => found.push((path.to_owned(), value)),
     }
 }
 
@@ -75,7 +76,7 @@ fn the_corpus_is_edited_in_place() {
         let mut paths = Vec::new();
         scalars(&value, "", &mut paths);
         // A file without anything in it is one empty value.
-        paths.retain(|path| !path.is_empty());
+        let paths: Vec<String> = paths.into_iter().map(|(path, _)| path).filter(|path| !path.is_empty()).collect();
         // A dozen from all over the file.
         let step = paths.len() / 12 + 1;
         let mut all = Vec::new();
@@ -100,8 +101,12 @@ fn the_corpus_is_edited_in_place() {
             }
         }
         let together = set(&text, &all).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let read = yaml::from_yaml_raw(&together).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let mut after = Vec::new();
+        scalars(&read, "", &mut after);
+        let after: BTreeMap<&str, &Value> = after.iter().map(|(path, value)| (path.as_str(), *value)).collect();
         for edit in &all {
-            assert_eq!(yaml::edit::get(&together, &edit.path).unwrap().as_deref(), Some(edit.value.as_str()), "{}", file.display());
+            assert_eq!(after.get(edit.path.as_str()), Some(&&Value::from(edit.value.as_str())), "{}: {}", file.display(), edit.path);
         }
     }
     let took = begun.elapsed().as_secs_f64();

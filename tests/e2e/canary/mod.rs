@@ -15,6 +15,7 @@ struct Canaries {
     changed: Canary,
     file: Canary,
     layer: Canary,
+    looked: Canary,
     by_hand: Canary,
     token: Canary,
     git: Canary,
@@ -26,8 +27,8 @@ struct Canaries {
 
 impl Canaries {
     fn all(&self) -> Vec<Canary> {
-        let Canaries { sops, changed, file, layer, by_hand, token, git, wrong, registry, age, signing } = self;
-        [sops, changed, file, layer, by_hand, token, git, wrong, registry, age, signing].into_iter().cloned().collect()
+        let Canaries { sops, changed, file, layer, looked, by_hand, token, git, wrong, registry, age, signing } = self;
+        [sops, changed, file, layer, looked, by_hand, token, git, wrong, registry, age, signing].into_iter().cloned().collect()
     }
 }
 
@@ -51,6 +52,7 @@ fn no_secret_comes_out() {
         changed: Canary::new("that value after a change"),
         file: Canary::new("a file of the chart that sops encrypted"),
         layer: Canary::new("a value from a Secret"),
+        looked: Canary::new("what a template looked up in a Secret"),
         by_hand: Canary::new("what somebody wrote into a released Secret"),
         token: Canary::new("a Receiver's token"),
         git: Canary::new("the password of the git repository"),
@@ -63,6 +65,7 @@ fn no_secret_comes_out() {
     let w = World::start(folder.path(), &c.git.value, &c.registry.value);
     w.secret("decryption", "age.txt", &c.age.value);
     w.secret("layer", "values.yaml", &format!("layer: {{token: '{}'}}\n", c.layer.value));
+    w.secret("elsewhere", "password", &c.looked.value);
     w.secret("signing", "identity", &c.signing.value);
     w.login("git", &c.git.value);
     w.login("registry", &c.registry.value);
@@ -77,6 +80,7 @@ fn no_secret_comes_out() {
     assert_eq!(w.decoded("canary-secret", "password"), c.sops.value);
     assert_eq!(w.decoded("canary-secret", "licence").trim(), c.file.value);
     assert!(w.kubectl(&["get", "configmap", "canary-config", "-o", "yaml"]).contains(&c.sops.value));
+    assert!(w.kubectl(&["get", "configmap", "canary-config", "-o", "jsonpath={.data.looked}"]).contains(&c.looked.value));
 
     broken_revisions(&w);
     broken_inputs(&w, c);
