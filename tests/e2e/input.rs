@@ -72,9 +72,9 @@ fn a_release_too_large_for_a_record_is_refused_before_anything_is_applied() {
     // Random words, as a record is compressed; in several objects, each of which the server would take.
     let template = "{{- range until 3 }}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: too-large-{{ . }}}\ndata: {words: {{ randAlphaNum 700000 }}}\n{{- end }}\n";
     repo.write("templates/more.yaml", template);
-    let env = f.wait("too-large", SOON, |env| condition(env, "Stalled")["reason"] == "TooLarge");
+    let env = f.wait("too-large", SOON, |env| condition(env, "Stalled")["reason"] == "RecordTooLarge");
     let message = condition(&env, "Stalled")["message"].as_str().unwrap_or("").to_owned();
-    assert!(message.contains("writing the record of release 2"), "{message}");
+    assert!(message.contains("release too-large would take"), "{message}");
     assert_eq!(f.kubectl(&["get", "configmap", "-o", "name"]).matches("too-large-0").count(), 0, "nothing was applied");
     assert_eq!(f.field("configmap/too-large-config", "{.data.message}"), "hello");
     assert_eq!(env["status"]["release"]["number"], 1);
