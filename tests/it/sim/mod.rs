@@ -7,6 +7,7 @@
 
 mod agent;
 mod checks;
+mod day;
 mod plant;
 mod world;
 

@@ -39,15 +39,8 @@ pub struct ScaleBench {
     /// How many Environments.
     #[arg(long, default_value_t = 100)]
     environments: usize,
-    /// Cargo's profile for windlass.
-    #[arg(long, default_value = "release")]
-    profile: String,
-    /// Seconds without anything to do, between install and upgrade.
-    #[arg(long, default_value_t = 60)]
-    idle: u64,
-    /// Write the figures to this file too.
-    #[arg(long)]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
     /// Fail where a figure is over its limit (README and docs/reference name them).
     #[arg(long)]
     check: bool,
@@ -59,6 +52,13 @@ pub struct LoadBench {
     /// How many Environments.
     #[arg(long, default_value_t = 200)]
     environments: usize,
+    #[command(flatten)]
+    how: How,
+}
+
+/// What both have.
+#[derive(clap::Args)]
+struct How {
     /// Cargo's profile for windlass.
     #[arg(long, default_value = "release")]
     profile: String,
@@ -75,8 +75,8 @@ pub struct LoadBench {
 /// # Errors
 /// What cannot be started, a phase that does not end, a request while nothing was to be done.
 pub fn load(bench: LoadBench) -> Result<()> {
-    let LoadBench { environments, profile, idle, json } = bench;
-    let bench = ScaleBench { environments, profile, idle, json, check: false };
+    let LoadBench { environments, how } = bench;
+    let bench = ScaleBench { environments, how, check: false };
     let figures = measured(&bench, "load-app", false)?;
     ensure!(figures.idle.requests() == 0, "{} requests were sent while nothing changed", figures.idle.requests());
     Ok(())
@@ -95,8 +95,8 @@ pub fn run(bench: &ScaleBench) -> Result<()> {
 
 /// Runs all phases with a chart of `tests/cases`, with or without the bare client's.
 fn measured(bench: &ScaleBench, chart: &str, floor: bool) -> Result<Figures> {
-    eprintln!("building windlass ({})", bench.profile);
-    let binary = agent::binary(&bench.profile)?;
+    eprintln!("building windlass ({})", bench.how.profile);
+    let binary = agent::binary(&bench.how.profile)?;
     eprintln!("starting Kubernetes");
     let cluster = Cluster::start(Options { nodes: Nodes::Kwok(3), audit: true, ..Options::default() })?;
     agent::install_crd(&cluster, &binary)?;
@@ -118,7 +118,7 @@ fn measured(bench: &ScaleBench, chart: &str, floor: bool) -> Result<Figures> {
     world.repair(&mut agent)?;
     world.figures.peak_rss_mb = measure::peak_rss_mb(agent.process.id())?;
     world.figures.print();
-    if let Some(path) = &bench.json {
+    if let Some(path) = &bench.how.json {
         let text = serde_json::to_string_pretty(&world.figures.json())?;
         std::fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
     }
@@ -204,7 +204,7 @@ impl World<'_> {
         // What follows from the install, such as the last status of a Deployment, still comes in.
         std::thread::sleep(Duration::from_secs(5));
         let meter = Meter::start(&self.cluster, agent.process.id())?;
-        std::thread::sleep(Duration::from_secs(self.bench.idle));
+        std::thread::sleep(Duration::from_secs(self.bench.how.idle));
         agent.process.check()?;
         self.figures.idle = meter.stop(&self.cluster)?;
         self.done("idle", |figures| &figures.idle);
