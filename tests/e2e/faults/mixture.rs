@@ -45,7 +45,7 @@ fn fate(random: &mut Random, asked: &Asked) -> Fate {
         170..190 => Fate::Truncate,
         190..210 if asked.is_write() => Fate::Refuse(409, None),
         // As old as the last answer to the same question: minutes, in parts.
-        190..250 => Fate::Stale,
+        190..250 if all() => Fate::Stale,
         _ => Fate::Pass,
     }
 }
