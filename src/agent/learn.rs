@@ -497,7 +497,7 @@ impl<K: Keeper> Driver<K> {
             return Ok(None);
         }
         let pods = |version: &str, kind: &str| ObjectRef { gvk: Gvk::new(version, kind), namespace: reference.namespace.clone(), name: String::new() };
-        let mut selector = selector(&object.json);
+        let mut selector = object::pod_selector(&object.json);
         let mut owned = Vec::new();
         if let Some(selector) = &selector {
             // Pods that all are well, or on their way, need no second question.
@@ -510,7 +510,7 @@ impl<K: Keeper> Driver<K> {
         let live = self.shared.cluster.get(reference).await.map_err(|error| error.failure(&doing))?;
         if selector.is_none() {
             // A Job's is the server's own.
-            selector = self::selector(&live);
+            selector = object::pod_selector(&live);
             let Some(selector) = &selector else { return Ok(None) };
             owned = self.shared.cluster.list(&pods("v1", "Pod"), selector).await.map_err(|error| error.failure(&doing))?;
         }
@@ -619,13 +619,6 @@ impl Compared {
             self.changes.push(format!("{what} {reference}"));
         }
     }
-}
-
-/// The labels of a workload's Pods, as the API server takes them; `None` where the object does not name them.
-fn selector(object: &serde_json::Value) -> Option<String> {
-    let labels = object["spec"]["selector"]["matchLabels"].as_object()?;
-    let each: Vec<String> = labels.iter().filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
-    (!each.is_empty()).then(|| each.join(","))
 }
 
 /// The first few sentences, and how many more there are.

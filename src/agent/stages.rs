@@ -258,7 +258,7 @@ pub async fn drain(shared: &Shared, objects: &[Object], limit: Duration) -> Resu
             if object.reference.gvk.is("apps", "DaemonSet") {
                 // It has no replicas: it goes, and comes back with the new set.
                 shared.cluster.delete(&object.reference, Delete::Foreground).await.map_err(|error| error.failure(&doing))?;
-                selectors.push((object, selector(&live)));
+                selectors.extend(object::pod_selector(&live).map(|selector| (object, selector)));
             }
             continue;
         };
@@ -267,9 +267,8 @@ pub async fn drain(shared: &Shared, objects: &[Object], limit: Duration) -> Resu
             ownership::annotate(&mut down, REPLICAS, &replicas.to_string());
             shared.cluster.apply(&object.reference, &down, false, true).await.map_err(|error| refused(object, &error))?;
         }
-        selectors.push((object, selector(&live)));
+        selectors.extend(object::pod_selector(&live).map(|selector| (object, selector)));
     }
-    selectors.retain(|(_, selector)| !selector.is_empty());
     let deadline = tokio::time::Instant::now() + limit;
     for (object, selector) in selectors {
         let pods = ObjectRef { gvk: Gvk::new("v1", "Pod"), namespace: object.reference.namespace.clone(), name: String::new() };
@@ -311,12 +310,6 @@ pub async fn before_the_switch(shared: &Shared, objects: &[Object], colour: &str
 
 /// On a workload whose Pods were taken away, an annotation: how many replicas it had.
 const REPLICAS: &str = "windlass.dev/replicas";
-
-fn selector(live: &Value) -> String {
-    let labels = live["spec"]["selector"]["matchLabels"].as_object().into_iter().flatten();
-    let labels: Vec<String> = labels.filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?))).collect();
-    labels.join(",")
-}
 
 /// Makes the definitions of a chart's `crds/` folders, as the policy says, and waits until they are usable.
 ///

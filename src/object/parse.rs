@@ -166,7 +166,8 @@ pub fn to_json(datum: &Datum) -> Option<Value> {
     from_value(datum, 0)
 }
 
-/// JSON as a datum; whole numbers stay integers, as in Kubernetes' own unstructured objects.
+/// JSON as a datum; whole numbers stay integers, as in Kubernetes' own unstructured objects. Recursion is bounded by the depth
+/// that the object's parser allowed.
 pub fn to_datum(json: &Value) -> Datum {
     match json {
         Value::Null => Datum::Null,

@@ -1,7 +1,7 @@
 //! A readable unified diff of one object's YAML.
 
 use super::{Action, Change, mask};
-use crate::{value::Value as Datum, yaml};
+use crate::{object::to_datum, yaml};
 use serde_json::Value;
 use similar::TextDiff;
 
@@ -39,21 +39,5 @@ pub fn unified(change: &Change, context: usize) -> String {
 
 /// An object as YAML, in the form that `helm get manifest` and kubectl print.
 pub fn yaml_of(object: &Value) -> String {
-    yaml::to_yaml(&datum(object))
-}
-
-/// Recursion is bounded by the depth that the object's parser allowed.
-fn datum(value: &Value) -> Datum {
-    match value {
-        Value::Null => Datum::Null,
-        Value::Bool(flag) => Datum::Bool(*flag),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => Datum::Int(number),
-            (None, Some(number)) => Datum::Uint(number),
-            (None, None) => Datum::Float(number.as_f64().unwrap_or_default()),
-        },
-        Value::String(text) => Datum::String(text.as_str().into()),
-        Value::Array(list) => Datum::List(list.iter().map(datum).collect()),
-        Value::Object(map) => Datum::Map(map.iter().map(|(key, value)| (key.as_str().into(), datum(value))).collect()),
-    }
+    yaml::to_yaml(&to_datum(object))
 }

@@ -93,15 +93,7 @@ fn a_push_is_told_and_a_forged_one_is_not_heard() {
     f.create(&environment("told", &repo, &more));
     f.wait("told", SOON, |env| ready(env, "True", "InSync"));
     repo.push("values.yaml", |text| text.replace("hello", "second"));
-    let body = json!({ "ref": "refs/heads/develop", "after": repo.head(), "repository": { "clone_url": repo.url() } }).to_string();
-    let call = |key: &str, delivery: &str| {
-        use hmac::Mac as _;
-        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).expect("any key");
-        mac.update(body.as_bytes());
-        let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let headers = [("X-GitHub-Event", "push".to_owned()), ("X-GitHub-Delivery", delivery.to_owned()), ("X-Hub-Signature-256", format!("sha256={hex}"))];
-        post(f.agent_port(), &path, &headers, &body)
-    };
+    let call = |key: &str, delivery: &str| tell_of_push(f.agent_port(), &path, key, &repo, delivery);
     assert!(call("another key, as long as it", "1").contains("401"));
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(f.field("configmap/told-config", "{.data.message}"), "hello");
@@ -109,11 +101,11 @@ fn a_push_is_told_and_a_forged_one_is_not_heard() {
     f.until(SOON, "the push is released", || f.field("configmap/told-config", "{.data.message}") == "second");
 }
 
-/// A call for a push of the branch's head, signed.
-fn tell_of_push(port: u16, path: &str, repo: &Repository, delivery: &str) -> String {
+/// A call for a push of the branch's head, signed by the key.
+fn tell_of_push(port: u16, path: &str, key: &str, repo: &Repository, delivery: &str) -> String {
     use hmac::Mac as _;
     let body = json!({ "ref": "refs/heads/develop", "after": repo.head(), "repository": { "clone_url": repo.url() } }).to_string();
-    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(KEY.as_bytes()).expect("any key");
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key.as_bytes()).expect("any key");
     mac.update(body.as_bytes());
     let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let headers = [("X-GitHub-Event", "push".to_owned()), ("X-GitHub-Delivery", delivery.to_owned()), ("X-Hub-Signature-256", format!("sha256={hex}"))];
@@ -131,7 +123,7 @@ fn a_replica_that_does_not_lead_hears_calls_for_the_one_that_does() {
     let (_replica, port) = f.replica();
     f.until(SOON, "the replica answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     repo.push("values.yaml", |text| text.replace("hello", "by the other one"));
-    f.until(SOON, "the replica takes the call", || tell_of_push(port, &path, &repo, "1").contains("202"));
+    f.until(SOON, "the replica takes the call", || tell_of_push(port, &path, KEY, &repo, "1").contains("202"));
     f.until(SOON, "the leader acts upon it", || f.field("configmap/replica-config", "{.data.message}") == "by the other one");
 }
 
@@ -147,7 +139,7 @@ fn polling_stretches_while_calls_tell_of_every_head() {
     f.wait("stretch", SOON, |env| ready(env, "True", "InSync"));
     let message = || f.field("configmap/stretch-config", "{.data.message}");
     repo.push("values.yaml", |text| text.replace("hello", "told"));
-    assert!(tell_of_push(f.agent_port(), &path, &repo, "1").contains("202"));
+    assert!(tell_of_push(f.agent_port(), &path, KEY, &repo, "1").contains("202"));
     f.until(SOON, "the push is released", || message() == "told");
     f.wait("stretch", SOON, |env| ready(env, "True", "InSync"));
     let pushed = std::time::Instant::now();

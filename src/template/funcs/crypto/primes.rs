@@ -133,9 +133,12 @@ mod tests {
     use crate::value::Value;
     use num_bigint_dig::prime::probably_prime;
 
-    struct Dice;
+    /// A host of which nothing but randomness is asked: what fills the buffer.
+    struct Source(fn(&mut [u8]));
 
-    impl Host for Dice {
+    const DICE: Source = Source(|buffer| rand::RngCore::fill_bytes(&mut rand::thread_rng(), buffer));
+
+    impl Host for Source {
         fn now(&self) -> i128 {
             0
         }
@@ -143,7 +146,7 @@ mod tests {
             "UTC".into()
         }
         fn random(&self, buffer: &mut [u8]) {
-            rand::RngCore::fill_bytes(&mut rand::thread_rng(), buffer);
+            self.0(buffer);
         }
         fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Result<Value, String> {
             Ok(Value::Null)
@@ -156,7 +159,7 @@ mod tests {
     #[test]
     fn primes_are_prime_and_as_long_as_asked() {
         for bits in [256, 512, 1024] {
-            let prime = prime(&Dice, bits).unwrap();
+            let prime = prime(&DICE, bits).unwrap();
             assert_eq!(prime.bits(), bits);
             assert!(probably_prime(&prime, 20), "{prime} is no prime");
             assert_eq!(&prime >> (bits - 2), BigUint::from(3_u8), "the two highest bits are set");
@@ -167,34 +170,17 @@ mod tests {
     fn every_small_number_is_told_as_another_library_tells_it() {
         for number in (5..20_000_u32).step_by(2) {
             let number = BigUint::from(number);
-            assert_eq!(is_prime(&Dice, &number, 27), probably_prime(&number, 20), "{number}");
+            assert_eq!(is_prime(&DICE, &number, 27), probably_prime(&number, 20), "{number}");
         }
         // Carmichael numbers, and a strong pseudoprime to the bases 2, 3, 5 and 7.
         for number in [561_u64, 41_041, 825_265, 321_197_185, 3_215_031_751] {
-            assert!(!is_prime(&Dice, &BigUint::from(number), 27), "{number}");
+            assert!(!is_prime(&DICE, &BigUint::from(number), 27), "{number}");
         }
     }
 
     #[test]
     fn without_randomness_there_is_an_error() {
-        struct Stuck;
-        impl Host for Stuck {
-            fn now(&self) -> i128 {
-                0
-            }
-            fn zone(&self) -> String {
-                "UTC".into()
-            }
-            fn random(&self, buffer: &mut [u8]) {
-                buffer.fill(7);
-            }
-            fn lookup(&self, _: &str, _: &str, _: &str, _: &str) -> Result<Value, String> {
-                Ok(Value::Null)
-            }
-            fn resolve(&self, _: &str) -> String {
-                String::new()
-            }
-        }
-        assert!(super::super::keys::PrivateKey::rsa(&Stuck, 512).is_err());
+        let stuck = Source(|buffer| buffer.fill(7));
+        assert!(super::super::keys::PrivateKey::rsa(&stuck, 512).is_err());
     }
 }
