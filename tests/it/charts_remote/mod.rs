@@ -144,7 +144,8 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// The tar bytes, with Helm's marks of the gzip header before them.
+/// The tar bytes, with Helm's marks of the gzip header before them; subcharts in the order of their names, for helm's own order is
+/// that of a Go map (`LoadFiles` in `pkg/chart/v2/loader/load.go`).
 fn unzipped(bytes: &[u8]) -> Vec<u8> {
     use std::io::Read;
     let mut decoder = flate2::read::GzDecoder::new(bytes);
@@ -152,6 +153,30 @@ fn unzipped(bytes: &[u8]) -> Vec<u8> {
     decoder.read_to_end(&mut tar).unwrap();
     let header = decoder.header().unwrap();
     let mut all = format!("{:?} {:?} {} ", header.extra(), header.comment(), header.operating_system()).into_bytes();
-    all.extend(tar);
+    let mut entries = entries(&tar);
+    entries.sort_by_key(|(subchart, _)| *subchart);
+    entries.iter().for_each(|(_, bytes)| all.extend_from_slice(bytes));
     all
+}
+
+/// The entries of a tar, header and all, each with the name of the subchart that it is of; the blocks at its end are the last one.
+fn entries(tar: &[u8]) -> Vec<(Option<&str>, &[u8])> {
+    const BLOCK: usize = 512;
+    const NAME: std::ops::Range<usize> = 0..100;
+    const SIZE: std::ops::Range<usize> = 124..136;
+    let text = |bytes: std::ops::Range<usize>, at: usize| {
+        std::str::from_utf8(&tar[at + bytes.start..at + bytes.end]).expect("headers here are text").trim_matches(['\0', ' '])
+    };
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < tar.len() && tar[at] != 0 {
+        let size = usize::from_str_radix(text(SIZE, at), 8).expect("a size is octal");
+        let mut parts = text(NAME, at).split('/').skip(1);
+        let subchart = parts.next().filter(|part| *part == "charts").and_then(|_| parts.next());
+        let next = at + BLOCK + size.next_multiple_of(BLOCK);
+        found.push((subchart, &tar[at..next]));
+        at = next;
+    }
+    // The end stays the end: no subchart's name comes after this.
+    found.push((Some("\u{10FFFF}"), &tar[at..]));
+    found
 }
