@@ -284,6 +284,10 @@ impl<K: Keeper> Driver<K> {
             Wake::App(app) => {
                 // Whoever touches the Environment wants it looked at.
                 self.facts.refused = None;
+                if app.requests != self.app.requests && self.facts.plan.as_ref().is_some_and(|plan| plan.result.is_err()) {
+                    // Whoever asks has mended what a plan was refused for, or allows it: `windlass adopt`.
+                    self.facts.plan = None;
+                }
                 if app.spec.publish != self.app.spec.publish {
                     self.work.published = None;
                 }
