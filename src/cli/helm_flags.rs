@@ -16,8 +16,7 @@ const WITH_VALUE: &[&str] = &[
 /// Helm's global switches that change nothing here.
 const SWITCHES: &[&str] = &["kube-insecure-skip-tls-verify"];
 
-/// Whether there may be something that clap does not take. Without that the table of all commands is made once, not twice,
-/// which for a small chart is an eighth of all the time.
+/// Whether there may be something that clap does not take. Without that the command's flags are made once, not twice.
 pub(super) fn concern(arguments: &[OsString]) -> bool {
     arguments.iter().filter_map(|argument| argument.to_str()?.strip_prefix("--")).any(|flag| {
         let name = flag.split('=').next().unwrap_or_default();
@@ -29,12 +28,14 @@ pub(super) fn concern(arguments: &[OsString]) -> bool {
 ///
 /// # Errors
 /// pflag's text about a switch's value.
-pub(super) fn normalized(arguments: Vec<OsString>, cli: &Command) -> Result<Vec<OsString>, String> {
+pub(super) fn normalized(arguments: Vec<OsString>, cli: &mut Command) -> Result<Vec<OsString>, String> {
     let Some(place) = command_place(&arguments) else { return Ok(arguments) };
-    let named = arguments[place].to_str().and_then(|name| cli.find_subcommand(name));
-    let Some(command) = named.filter(|command| COMMANDS.contains(&command.get_name())) else { return Ok(arguments) };
     let mut flags = Flags::default();
     flags.collect(cli);
+    let named = arguments[place].to_str().and_then(|name| cli.find_subcommand_mut(name));
+    let Some(command) = named.filter(|command| COMMANDS.contains(&command.get_name())) else { return Ok(arguments) };
+    // Its flags are made when somebody asks.
+    command.build();
     flags.collect_all(command);
     let mut out = arguments[..=place].to_vec();
     let mut rest = arguments[place + 1..].iter();
@@ -140,7 +141,7 @@ mod tests {
         let arguments = std::iter::once("windlass").chain(text.split(' ')).map(OsString::from).collect();
         let arguments: Vec<OsString> = arguments;
         let out = match concern(&arguments) {
-            true => normalized(arguments, &super::super::Cli::command())?,
+            true => normalized(arguments, &mut super::super::Cli::command())?,
             false => arguments,
         };
         Ok(out[1..].iter().map(|argument| argument.to_str().unwrap()).collect::<Vec<_>>().join(" "))

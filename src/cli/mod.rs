@@ -83,7 +83,9 @@ struct Cli {
     command: Command,
 }
 
+// Deferred: the flags of the one command that was called are made, not those of all; a third of a small chart's time.
 #[derive(Subcommand, Debug)]
+#[command(defer = true)]
 #[allow(clippy::large_enum_variant)] // a process makes one of it
 enum Command {
     /// Locally render templates
@@ -249,7 +251,7 @@ pub fn main() -> ExitCode {
 fn arguments() -> Result<Vec<std::ffi::OsString>, String> {
     let arguments: Vec<_> = std::env::args_os().collect();
     match helm_flags::concern(&arguments) {
-        true => helm_flags::normalized(arguments, &<Cli as clap::CommandFactory>::command()),
+        true => helm_flags::normalized(arguments, &mut <Cli as clap::CommandFactory>::command()),
         false => Ok(arguments),
     }
 }

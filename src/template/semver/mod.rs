@@ -1,6 +1,9 @@
 //! Masterminds/semver 3.5: versions, and the constraints that charts and `semverCompare` check them with.
 
-use regex::bytes::{Captures, Regex};
+mod scan;
+
+use regex::bytes::Regex;
+use scan::{Comparison, Parts};
 use std::{cmp::Ordering, sync::LazyLock};
 
 /// `MaxVersionLen`
@@ -27,40 +30,14 @@ pub struct Version {
     pub original: String,
 }
 
-/// Numbers and letters with dots between, after a hyphen or a plus sign.
-const TAIL: &str = r"(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?";
-/// `cvRegex`: a version in a constraint. The bars in its classes are Masterminds' own.
-const CONSTRAINT_VERSION: &str = r"v?([0-9|x|X|\*]+)(\.[0-9|x|X|\*]+)?(\.[0-9|x|X|\*]+)?";
-/// The operators, in Masterminds' order; the empty one comes second.
-const OPERATORS: &str = r"=||!=|>|<|>=|=>|<=|=<|~|~>|\^";
-
-/// The expressions, compiled once. `(?-u)` gives `\s` Go's meaning.
-struct Expressions {
-    version: Regex,
-    constraint: Regex,
-    range: Regex,
-    find: Regex,
-    valid: Regex,
-}
-
-static EXPRESSIONS: LazyLock<Expressions> = LazyLock::new(|| {
-    let compile = |text: String| Regex::new(&format!("(?-u){text}")).expect("the expressions are constants");
-    let version = format!("{CONSTRAINT_VERSION}{TAIL}");
-    Expressions {
-        version: compile(format!(r"^v?([0-9]+)(\.[0-9]+)?(\.[0-9]+)?{TAIL}$")),
-        constraint: compile(format!(r"^\s*({OPERATORS})\s*({version})\s*$")),
-        range: compile(format!(r"\s*({version})\s+-\s+({version})\s*")),
-        find: compile(format!(r"({OPERATORS})\s*({version})")),
-        valid: compile(format!(
-            r"^(\s*({OPERATORS})\s*({version})\s*)((?:\s+|,\s*)({OPERATORS})\s*({version})\s*)*$"
-        )),
-    }
+/// `rangeRegex`: `1.2 - 1.4`. The bars in its classes are Masterminds' own.
+static RANGE: LazyLock<Regex> = LazyLock::new(|| {
+    const VERSION: &str = r"v?(?:[0-9|x|X|\*]+)(?:\.[0-9|x|X|\*]+)?(?:\.[0-9|x|X|\*]+)?";
+    const TAIL: &str = r"(?:-(?:[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?(?:\+(?:[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?";
+    const SPACE: &str = r"[\t\n\f\r ]";
+    let text = format!("(?-u){SPACE}*({VERSION}{TAIL}){SPACE}+-{SPACE}+({VERSION}{TAIL}){SPACE}*");
+    Regex::new(&text).expect("the expression is a constant")
 });
-
-/// A group of the match as text; the expressions that give them match ASCII only.
-fn group<'a>(captures: &Captures<'a>, index: usize) -> &'a str {
-    captures.get(index).and_then(|found| std::str::from_utf8(found.as_bytes()).ok()).unwrap_or_default()
-}
 
 impl Version {
     /// `semver.NewVersion`: numbers may lack, a `v` may lead.
@@ -68,9 +45,9 @@ impl Version {
         if text.len() > MAX_VERSION {
             return Err(format!("version string is too long (max {MAX_VERSION} bytes)"));
         }
-        let captures = EXPRESSIONS.version.captures(text).ok_or("invalid semantic version")?;
-        let number = |index: usize| {
-            let digits = group(&captures, index).trim_start_matches('.');
+        let parts = scan::version(text).ok_or("invalid semantic version")?;
+        let number = |digits: &str| {
+            let digits = digits.trim_start_matches('.');
             if digits.is_empty() {
                 return Ok(0);
             }
@@ -79,11 +56,11 @@ impl Version {
             })
         };
         let version = Version {
-            major: number(1)?,
-            minor: number(2)?,
-            patch: number(3)?,
-            pre: group(&captures, 5).to_owned(),
-            metadata: group(&captures, 8).to_owned(),
+            major: number(parts.major)?,
+            minor: number(parts.minor)?,
+            patch: number(parts.patch)?,
+            pre: parts.pre.get(1..).unwrap_or_default().to_owned(),
+            metadata: parts.metadata.get(1..).unwrap_or_default().to_owned(),
             original: String::from_utf8_lossy(text).into_owned(),
         };
         if !version.pre.is_empty() {
@@ -235,10 +212,8 @@ impl Constraints {
             return Err(format!("too many constraint groups (max {MAX_GROUPS})"));
         }
         let groups = parts.into_iter().map(|part| {
-            if !EXPRESSIONS.valid.is_match(part) {
-                return Err(format!("improper constraint: {}", super::quote::quote(part)));
-            }
-            EXPRESSIONS.find.find_iter(part).map(|found| Constraint::parse(found.as_bytes())).collect()
+            let comparisons = scan::comparisons(part).ok_or_else(|| format!("improper constraint: {}", super::quote::quote(part)))?;
+            comparisons.iter().map(Constraint::new).collect()
         });
         Ok(Constraints { groups: groups.collect::<Result<_, String>>()? })
     }
@@ -262,20 +237,20 @@ impl Constraints {
 /// `1.2 - 1.4` → `>= 1.2, <= 1.4`
 fn rewrite_ranges(text: &[u8]) -> Vec<u8> {
     let mut out = text.to_vec();
-    for captures in EXPRESSIONS.range.captures_iter(text) {
-        let bounds = format!(">= {}, <= {} ", group(&captures, 1), group(&captures, 11));
-        out = bstr::ByteSlice::replacen(&*out, &captures[0], bounds.as_bytes(), 1);
+    if !scan::may_be_range(text) {
+        return out;
+    }
+    for captures in RANGE.captures_iter(text) {
+        let bounds = [b">= ", &captures[1], b", <= ", &captures[2], b" "].concat();
+        out = bstr::ByteSlice::replacen(&*out, &captures[0], &bounds, 1);
     }
     out
 }
 
 impl Constraint {
-    fn parse(text: &[u8]) -> Result<Constraint, String> {
-        let Some(m) = EXPRESSIONS.constraint.captures(text) else {
-            return Err(format!("improper constraint: {}", super::quote::quote(text)));
-        };
+    fn new(comparison: &Comparison<'_>) -> Result<Constraint, String> {
         let is_open = |part: &str| matches!(part.trim_start_matches('.'), "" | "x" | "X" | "*");
-        let (major, minor, patch, tail) = (group(&m, 3), group(&m, 4), group(&m, 5), group(&m, 6));
+        let Parts { whole, major, minor, patch, pre: tail, .. } = comparison.version;
         let (mut dirty, mut minor_dirty, mut patch_dirty) = (true, false, false);
         let text = if is_open(major) {
             format!("0.0.0{tail}")
@@ -287,10 +262,10 @@ impl Constraint {
             format!("{major}{minor}.0{tail}")
         } else {
             dirty = false;
-            group(&m, 2).to_owned()
+            whole.to_owned()
         };
         let version = Version::parse(text.as_bytes()).map_err(|_| "constraint parser error")?;
-        Ok(Constraint { operator: group(&m, 1).to_owned(), version, dirty, minor_dirty, patch_dirty })
+        Ok(Constraint { operator: comparison.operator.to_owned(), version, dirty, minor_dirty, patch_dirty })
     }
 
     /// `check`; whether pre-releases count was decided for the group.
