@@ -175,9 +175,10 @@ impl<K: Keeper> Driver<K> {
     }
 
     /// Runs until the Environment is let go. With `once` it returns as soon as there is nothing to do but wait for time to pass.
+    /// What is done is boxed: an Environment that waits, as nearly all do, holds no room for it.
     pub async fn run(&mut self, once: bool) -> Option<decide::Why> {
         // Nothing is opened before: an Environment that is not held back could go without its release.
-        while let Err(error) = self.keeper.adopt(&self.app).await {
+        while let Err(error) = Box::pin(self.keeper.adopt(&self.app)).await {
             tracing::warn!(environment = self.app.id(), error, "cannot hold back the Environment's deletion, trying again");
             if once {
                 break;
@@ -199,21 +200,21 @@ impl<K: Keeper> Driver<K> {
             }
             let decision = decide::decide(&self.view());
             if let Some(revision) = self.publish_due(&decision) {
-                self.publish_revision(revision).await;
+                Box::pin(self.publish_revision(revision)).await;
                 continue;
             }
             // A closed release tells no more what its tests said: that stands in the status, and has to be there before.
             let tested = matches!(decision, Decision::Do(Step::Close { .. })) && self.work.tests != self.published.tests;
             if tested || status::worth_telling(&decision) {
-                self.publish(&decision).await;
+                Box::pin(self.publish(&decision)).await;
             }
             match decision {
                 Decision::Do(Step::Release) => {
-                    if self.let_go().await {
+                    if Box::pin(self.let_go()).await {
                         return None;
                     }
                 }
-                Decision::Do(step) => self.perform(step).await,
+                Decision::Do(step) => Box::pin(self.perform(step)).await,
                 Decision::Wait { why, .. } if once && settled(&why) => return Some(why),
                 Decision::Wait { why, until } => self.wait(&why, until).await?,
             }

@@ -2,7 +2,10 @@
 
 mod act;
 pub mod approval;
+mod attempt;
 mod blocking;
+mod closing;
+mod compare;
 mod dependencies;
 pub mod dev;
 mod drive;
@@ -15,6 +18,7 @@ mod host;
 mod leader;
 mod learn;
 mod objects;
+mod observe;
 pub mod receivers;
 pub mod planning;
 mod promotion;

@@ -118,7 +118,7 @@ pub async fn plan(shared: &Shared, app: &App, record: &Record, content: &Content
     let options = Options {
         release: ownership::Release { name: app.release.clone(), namespace: app.target_namespace.clone() },
         environment: id,
-        recorded_by_helm: record.deployed().is_some_and(|entry| super::act::of_helm(entry.mark.as_ref())),
+        recorded_by_helm: record.deployed().is_some_and(|entry| super::attempt::of_helm(entry.mark.as_ref())),
         prune: app.spec.sync.prune,
         adopt: adopting(app),
         replace_immutable: app.spec.sync.immutable == crate::app::ImmutablePolicy::Replace,
@@ -158,7 +158,7 @@ async fn observe(
     let live = match shared.cluster.get(&object.reference).await {
         Ok(live) => live,
         Err(error) if error.reason == "NoKindMatch" => {
-            return Ok(match super::learn::definition(desired.iter().chain(crds), &object.reference.gvk) {
+            return Ok(match super::compare::definition(desired.iter().chain(crds), &object.reference.gvk) {
                 Some(crd) => Observed::Hypothetical { why: format!("its kind is defined by {crd}, which the same plan creates") },
                 None => Observed::Refused(refusal(&error)),
             });

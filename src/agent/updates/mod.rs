@@ -102,7 +102,7 @@ impl Updater {
             let app = apps.borrow_and_update().clone();
             let wait = if app.suspended() || app.deleting || app.spec.images.is_empty() {
                 None
-            } else if self.round(&app).await {
+            } else if Box::pin(self.round(&app)).await {
                 pause = FIRST_PAUSE;
                 Some(app.image_interval)
             } else {
