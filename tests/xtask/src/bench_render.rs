@@ -5,6 +5,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+use xtask::{agent, sys, tools};
 
 /// Renders of a chart as a process: the median counts.
 const PROCESS_RUNS: usize = 5;
@@ -12,7 +13,8 @@ const PROCESS_RUNS: usize = 5;
 /// What to compare, and with which binaries.
 #[derive(clap::Args)]
 pub struct RenderBench {
-    /// A folder with `cases.jsonl` (lines of `id`, `chart`, `values`, `exit`) and `charts/`, or `charts.tar.zst` to unpack.
+    /// A folder with `cases.jsonl` (lines of `id`, `chart`, `values`, `exit`) and `charts/`, or `charts.tar.zst` to unpack;
+    /// ../shared/corpus if it is there, else the tests' own charts.
     #[arg(long)]
     corpus: Option<PathBuf>,
     /// Chart folders, instead of a corpus.
@@ -23,9 +25,9 @@ pub struct RenderBench {
     /// Seconds of in-process rendering for each chart and engine.
     #[arg(long, default_value_t = 0.3)]
     seconds: f64,
-    /// helm v4.3.1
-    #[arg(long, default_value = "helm")]
-    helm: PathBuf,
+    /// helm; built from its module when none is named.
+    #[arg(long)]
+    helm: Option<PathBuf>,
     /// Cargo's profile for windlass.
     #[arg(long, default_value = "release")]
     profile: String,
@@ -59,7 +61,7 @@ struct Row {
 /// # Errors
 /// Where something cannot be built or run, or a chart does not render.
 pub fn run(bench: &RenderBench) -> Result<()> {
-    let binaries = build(&bench.profile)?;
+    let binaries = build(bench)?;
     let cases = bench.cases()?;
     let mut rows = Vec::new();
     for (at, case) in cases.iter().enumerate() {
@@ -79,18 +81,26 @@ pub fn run(bench: &RenderBench) -> Result<()> {
 
 struct Binaries {
     windlass: PathBuf,
+    helm: PathBuf,
     windlass_bench: PathBuf,
     go_bench: PathBuf,
 }
 
-fn build(profile: &str) -> Result<Binaries> {
-    let cargo = ["build", "--package", "windlass", "--no-default-features", "--profile", profile];
-    succeed(Command::new("cargo").args(cargo).args(["--bin", "windlass", "--example", "render-bench"]))?;
-    let folder = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+fn build(bench: &RenderBench) -> Result<Binaries> {
+    let windlass = agent::binary(&bench.profile)?;
+    let profile = &bench.profile;
+    // The engine alone, in a folder of its own: with other features the whole program would be linked anew each time.
+    let folder = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("bench");
+    let cargo = ["build", "--quiet", "--package", "windlass", "--no-default-features", "--profile", profile, "--example", "render-bench"];
+    succeed(Command::new("cargo").args(cargo).arg("--target-dir").arg(&folder))?;
     let built = std::path::absolute(folder.join(if profile == "dev" { "debug" } else { profile }))?;
     let go_bench = built.join("go-render-bench");
     succeed(Command::new("go").args(["build", "-mod=mod", "-o"]).arg(&go_bench).arg(".").current_dir("tests/oracle/bench"))?;
-    Ok(Binaries { windlass: built.join("windlass"), windlass_bench: built.join("examples/render-bench"), go_bench })
+    let helm = match &bench.helm {
+        Some(helm) => helm.clone(),
+        None => tools::tool("helm")?,
+    };
+    Ok(Binaries { windlass, helm, windlass_bench: built.join("examples/render-bench"), go_bench })
 }
 
 fn succeed(command: &mut Command) -> Result<()> {
@@ -103,18 +113,19 @@ fn succeed(command: &mut Command) -> Result<()> {
 
 impl RenderBench {
     fn cases(&self) -> Result<Vec<Case>> {
-        let Some(corpus) = &self.corpus else {
-            if self.charts.is_empty() {
-                bail!("name chart folders, or a corpus by --corpus");
-            }
+        if !self.charts.is_empty() {
             return Ok(self.charts.iter().map(|chart| Case { chart: chart.clone(), values: None, exit: 0 }).collect());
+        }
+        let shared = sys::root_dir().join("../shared/corpus");
+        let Some(corpus) = self.corpus.as_ref().or_else(|| Some(&shared).filter(|corpus| corpus.join("cases.jsonl").exists())) else {
+            return own_charts();
         };
         let charts = unpacked(corpus)?;
         let text = std::fs::read_to_string(corpus.join("cases.jsonl")).context("the corpus's cases.jsonl")?;
         let mut cases = Vec::new();
         for line in text.lines() {
             let case: Case = serde_json::from_str(line).context("cases.jsonl")?;
-            if case.exit == 0 {
+            if case.exit == 0 && !makes_keys(&charts.join(&case.chart)) {
                 let values = case.values.map(|file| charts.join(file));
                 cases.push(Case { chart: charts.join(case.chart), values, exit: 0 });
             }
@@ -123,6 +134,38 @@ impl RenderBench {
         let chosen = (0..cases.len().min(self.sample)).map(|at| cases[(at as f64 * step) as usize].clone());
         Ok(chosen.collect())
     }
+}
+
+/// The charts of the tests.
+fn own_charts() -> Result<Vec<Case>> {
+    let mut cases = Vec::new();
+    let mut folders = vec![sys::tests_dir().join("cases")];
+    while let Some(folder) = folders.pop() {
+        if folder.join("Chart.yaml").exists() && folder.join("templates").is_dir() {
+            if !makes_keys(&folder) {
+                cases.push(Case { chart: folder, values: None, exit: 0 });
+            }
+            continue;
+        }
+        for entry in std::fs::read_dir(&folder)? {
+            folders.extend(Some(entry?.path()).filter(|path| path.is_dir()));
+        }
+    }
+    cases.sort_by(|a, b| a.chart.cmp(&b.chart));
+    Ok(cases)
+}
+
+/// Whether templates make keys or hash passwords: that takes longer than all the rest, and measures nothing of an engine.
+fn makes_keys(chart: &Path) -> bool {
+    const SLOW: &[&str] = &["genPrivateKey", "genCA", "genSelfSignedCert", "genSignedCert", "htpasswd", "bcrypt", "derivePassword"];
+    let Ok(entries) = std::fs::read_dir(chart) else { return false };
+    entries.flatten().map(|entry| entry.path()).any(|path| {
+        if path.is_dir() {
+            return makes_keys(&path);
+        }
+        let text = std::fs::read(&path).unwrap_or_default();
+        SLOW.iter().any(|name| String::from_utf8_lossy(&text).contains(name))
+    })
 }
 
 /// The corpus's chart folders, unpacked beside the build where only the archive is there.
@@ -158,7 +201,7 @@ fn measure(bench: &RenderBench, binaries: &Binaries, case: &Case) -> Result<Row>
     // In turn, so that what else the machine does meets both.
     let mut times = [Vec::new(), Vec::new()];
     for _ in 0..PROCESS_RUNS {
-        for (binary, times) in [&binaries.windlass, &bench.helm].into_iter().zip(&mut times) {
+        for (binary, times) in [&binaries.windlass, &binaries.helm].into_iter().zip(&mut times) {
             times.push(process(binary, case)?);
         }
     }
