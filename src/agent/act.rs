@@ -5,11 +5,11 @@ use super::{Driver, Keeper, stages, drive::now, status::short};
 use crate::{
     cluster::{ApiError, Held},
     decide::{self, Approved, Class, Entry, Failure, Managed, Mark, Memory, Millis, Op, Phase, Stage, Step, Waves},
-    object::wave_ends,
+    object::{Packed, wave_ends},
     release::{self, Event, Release},
     transform::{self, Strategy},
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 impl<K: Keeper> Driver<K> {
     pub(super) async fn act(&mut self, step: Step) {
@@ -160,7 +160,7 @@ impl<K: Keeper> Driver<K> {
         match stages::desired(&self.shared, &release, &self.app.id()).await {
             Ok(objects) => {
                 mark.waves.of = wave_ends(&objects).len() as u16;
-                self.work.objects = Some((number, Arc::new(objects)));
+                self.work.objects = Some((number, Packed::new(&objects)));
             }
             Err(failure) => return Err(ApiError::unreachable(failure.message)),
         }

@@ -4,12 +4,11 @@
 use super::{Driver, Keeper, hooks, stages, drive::now, learn::kinds, target::Content};
 use crate::{
     decide::{self, Class, Entry, Failure, Mark, Op, Phase, Stage, Waves},
-    object::{Object, ObjectRef, sort_waves_back, wave_ends},
+    object::{Object, ObjectRef, Packed, sort_waves_back, wave_ends},
     release::{self, Event, Release},
     secrets::Redactor,
     transform::{self, Strategy},
 };
-use std::sync::Arc;
 
 impl<K: Keeper> Driver<K> {
     /// Takes our marks off objects and records: what is left is a release as helm would have made it, for helm applied it by name.
@@ -252,11 +251,11 @@ impl<K: Keeper> Driver<K> {
     }
 
     /// All that a removal takes away, in its order.
-    pub(super) async fn removed_objects(&mut self, number: u64) -> Result<Arc<Vec<Object>>, Failure> {
+    pub(super) async fn removed_objects(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
         if let Some((known, objects)) = &self.work.removed
             && *known == number
         {
-            return Ok(objects.clone());
+            return Ok(objects.objects());
         }
         let held = self.held(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
         let (release, helms) = (held.release.clone(), of_helm(held.mark.as_ref()));
@@ -264,24 +263,24 @@ impl<K: Keeper> Driver<K> {
         let mut objects = stages::as_recorded(found, helms);
         objects.extend(self.before(number).await?);
         sort_waves_back(&mut objects);
-        let objects = Arc::new(objects);
-        self.work.removed = Some((number, objects.clone()));
+        let objects = objects;
+        self.work.removed = Some((number, Packed::new(&objects)));
         Ok(objects)
     }
 
     /// The objects of the open attempt.
-    pub(super) async fn attempt_objects(&mut self, number: u64) -> Result<Arc<Vec<Object>>, Failure> {
+    pub(super) async fn attempt_objects(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
         if let Some((known, objects)) = &self.work.objects
             && *known == number
         {
-            return Ok(objects.clone());
+            return Ok(objects.objects());
         }
         let release = match self.held(number).await {
             Ok(held) => held.release.clone(),
             Err(error) => return Err(error.failure(&format!("reading release {number}"))),
         };
-        let objects = Arc::new(stages::desired(&self.shared, &release, &self.app.id()).await?);
-        self.work.objects = Some((number, objects.clone()));
+        let objects = stages::desired(&self.shared, &release, &self.app.id()).await?;
+        self.work.objects = Some((number, Packed::new(&objects)));
         Ok(objects)
     }
 

@@ -7,7 +7,6 @@ use crate::{
     object::{self, Gvk, Object, ObjectRef, ownership},
     plan,
 };
-use std::sync::Arc;
 
 impl<K: Keeper> Driver<K> {
     pub(super) async fn plan(&mut self, digest: String) {
@@ -53,7 +52,7 @@ impl<K: Keeper> Driver<K> {
         let desired = super::stages::desired(&self.shared, &release, &self.app.id()).await?;
         let previous = match self.record.as_ref().and_then(|record| record.deployed().map(|entry| entry.number)) {
             Some(number) => self.released(number).await?,
-            None => Arc::default(),
+            None => Vec::new(),
         };
         named(&desired)?;
         self.images_exist(&desired, &previous).await?;

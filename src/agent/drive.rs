@@ -6,7 +6,7 @@ use crate::{
     cluster::{Held, Records, Seen},
     metrics::Live,
     decide::{self, Decision, Facts, Failure, Millis, Policy, Record, Step, View},
-    object::{Object, ObjectRef},
+    object::{ObjectRef, Packed},
     secrets::Redactor,
 };
 use std::{
@@ -96,9 +96,9 @@ pub struct Work {
     /// The record that the open upgrade replaces, whole.
     pub previous: Option<Held>,
     /// The objects of the release of that number, as applied.
-    pub objects: Option<(u64, Arc<Vec<Object>>)>,
+    pub objects: Option<(u64, Packed)>,
     /// The objects that the removal of the release of that number takes away.
-    pub removed: Option<(u64, Arc<Vec<Object>>)>,
+    pub removed: Option<(u64, Packed)>,
     /// Fingerprints of live objects that are known to be as released.
     pub clean: HashMap<ObjectRef, String>,
     /// Of the planned target, by its digest: objects that are in the running release word for word and live as released, so that
@@ -444,7 +444,7 @@ impl<K: Keeper> Driver<K> {
 
     /// The sentence without what sops had encrypted and what the release's Secrets hold.
     pub(super) fn clean(&self, sentence: &str) -> String {
-        let released = self.work.objects.as_ref().map(|(_, objects)| Redactor::of_objects(objects.iter()));
+        let released = self.work.objects.as_ref().map(|(_, objects)| Redactor::of_objects(&objects.objects()));
         self.work.redactor.clone().and(&released.unwrap_or_default()).clean(sentence)
     }
 

@@ -4,7 +4,7 @@ use super::{ClusterHost, Driver, Keeper, drive::{Told, now}, gather::{self, At},
 use crate::{
     decide::{Class, Failure, Head, Millis, Step, Target, backoff},
     app::LintStatus,
-    object::{Gvk, Object},
+    object::{Gvk, Object, Packed},
     sources,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -151,16 +151,16 @@ impl<K: Keeper> Driver<K> {
     }
 
     /// The objects of a release, as they are applied.
-    pub(super) async fn released(&mut self, number: u64) -> Result<Arc<Vec<Object>>, Failure> {
+    pub(super) async fn released(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
         if let Some((known, objects)) = &self.work.objects
             && *known == number
         {
-            return Ok(objects.clone());
+            return Ok(objects.objects());
         }
         let held = self.records.get(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
-        let Some(held) = held else { return Ok(Arc::default()) };
-        let objects = Arc::new(super::stages::desired(&self.shared, &held.release, &self.app.id()).await?);
-        self.work.objects = Some((number, objects.clone()));
+        let Some(held) = held else { return Ok(Vec::new()) };
+        let objects = super::stages::desired(&self.shared, &held.release, &self.app.id()).await?;
+        self.work.objects = Some((number, Packed::new(&objects)));
         Ok(objects)
     }
 

@@ -63,7 +63,7 @@ pub async fn run(mut cluster: Cluster, options: Options, stop: impl Future<Outpu
     probes.ready();
     let sources = caches(&options.cache);
     let fence = if options.lease.is_some() { Fence::shut() } else { Fence::open() };
-    let mut election = options.lease.clone().map(|lease| Election::new(cluster.clone(), fence.clone(), options.holder.clone(), lease));
+    let mut election = options.lease.clone().map(|lease| Election::new(cluster.express(), fence.clone(), options.holder.clone(), lease));
     let fenced = cluster.fenced(fence);
     tokio::pin!(stop);
     loop {

@@ -32,7 +32,10 @@ pub(crate) use watch::{MAX_LAG, is_older};
 
 use crate::object::Gvk;
 use std::{collections::HashMap, sync::Arc};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
+
+/// Requests under way at the same time, watches apart. More make nothing faster, and each needs a connection of its own.
+const IN_FLIGHT: usize = 24;
 
 /// Hears of each request: its verb and status code.
 type OnRequest = Arc<dyn Fn(&str, u16) + Send + Sync>;
@@ -46,6 +49,7 @@ pub struct Cluster {
     on_request: OnRequest,
     fence: Fence,
     newest: Arc<newest::Newest>,
+    flight: Arc<Semaphore>,
 }
 
 impl Cluster {
@@ -71,12 +75,18 @@ impl Cluster {
         config.default_retry = false;
         let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;
         let patient = pressure::patient(client.clone());
-        Ok(Cluster { client, patient, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open(), newest: Arc::default() })
+        let flight = Arc::new(Semaphore::new(IN_FLIGHT));
+        Ok(Cluster { client, patient, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open(), newest: Arc::default(), flight })
     }
 
     /// The same connection, whose writes pass the gate only while it is open.
     pub fn fenced(&self, fence: Fence) -> Cluster {
         Cluster { fence, ..self.clone() }
+    }
+
+    /// The same connection, whose requests wait for no others: for the lease.
+    pub fn express(&self) -> Cluster {
+        Cluster { flight: Arc::new(Semaphore::new(IN_FLIGHT)), ..self.clone() }
     }
 
     /// Calls `report` with the verb and the status code of each request; 0 where no answer came.

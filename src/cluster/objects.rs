@@ -71,11 +71,14 @@ impl Cluster {
         let body = bytes::Bytes::from(body);
         let mut tries = 0;
         loop {
+            // Before the gate: it may be shut while others are waited for.
+            let under_way = self.flight.acquire().await.expect("the semaphore is never closed");
             if !matches!(verb, "get" | "list") && !self.fence.is_open() {
                 return Err(ApiError::not_leading());
             }
             let answer = tokio::time::timeout(REQUEST_TIMEOUT, self.send_once(verb, path, content, body.clone()));
             let answer = answer.await.unwrap_or_else(|_| Err(ApiError::unreachable("the API server did not answer within 30 s".into())));
+            drop(under_way);
             (self.on_request)(verb, answer.as_ref().map_or(0, |answer| answer.code));
             let Answer { code, headers, bytes } = answer?;
             if (200..300).contains(&code) {

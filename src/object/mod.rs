@@ -7,12 +7,14 @@ pub mod digest;
 pub mod managers;
 mod order;
 pub mod ownership;
+mod packed;
 mod parse;
 pub mod scope;
 #[cfg(test)]
 mod tests;
 
 pub use order::{WAVE, install_order, sort_install, sort_uninstall, sort_waves, sort_waves_back, uninstall_order, wave, wave_ends};
+pub use packed::Packed;
 pub use parse::{ParseError, from_json_value, split_documents, to_datum, to_json};
 
 use serde::{Deserialize, Serialize};
