@@ -4,6 +4,8 @@ use super::chart_source;
 use super::remote::ChartFlags;
 use super::{Outcome, write_out};
 use crate::chart::{Chart, Log};
+use crate::template::jsonpath;
+use crate::value::Value;
 use crate::yaml;
 use clap::{Args, Subcommand};
 
@@ -21,7 +23,7 @@ enum Part {
     /// Show the chart's definition
     Chart(Reference),
     /// Show the chart's values
-    Values(Reference),
+    Values(Values),
     /// Show the chart's README
     Readme(Reference),
     /// Show the chart's CRDs
@@ -36,18 +38,33 @@ struct Reference {
     flags: ChartFlags,
 }
 
+#[derive(Args, Debug)]
+struct Values {
+    #[command(flatten)]
+    reference: Reference,
+    /// supply a JSONPath expression to filter the output
+    #[arg(long, value_name = "string")]
+    jsonpath: Option<String>,
+}
+
 impl Show {
     /// Runs the command.
     pub fn run(&self) -> Outcome {
         let (Part::All(reference)
         | Part::Chart(reference)
-        | Part::Values(reference)
+        | Part::Values(Values { reference, .. })
         | Part::Readme(reference)
         | Part::Crds(reference)) = &self.part;
         let mut log = Log::default();
         let chart = chart_source::find(&reference.chart, &reference.flags, &mut log).and_then(|located| chart_source::load_located_v2(&located, &mut log));
         super::print_notices(&log);
-        write_out(&self.text(&chart?))
+        let chart = chart?;
+        if let Part::Values(Values { jsonpath: Some(path), .. }) = &self.part
+            && !path.is_empty()
+        {
+            return write_out(&at_path(&chart, path)?);
+        }
+        write_out(&self.text(&chart))
     }
 
     fn text(&self, chart: &Chart) -> Vec<u8> {
@@ -89,4 +106,13 @@ impl Show {
         }
         out
     }
+}
+
+/// The chart's own values by a template. A chart without a file of values has none to print.
+fn at_path(chart: &Chart, path: &str) -> Result<Vec<u8>, String> {
+    if !chart.raw.iter().any(|file| file.path == "values.yaml") {
+        return Ok(Vec::new());
+    }
+    let template = jsonpath::Template::parse(path).map_err(|error| format!("error parsing jsonpath {path}: {error}"))?;
+    Ok(template.print(&Value::Map((*chart.values).clone())))
 }

@@ -16,6 +16,7 @@ mod fmt_float;
 mod fmt_verb;
 pub mod funcs;
 mod helm;
+pub mod jsonpath;
 mod lex;
 mod number;
 mod options;

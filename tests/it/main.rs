@@ -13,6 +13,7 @@ mod fuzz;
 mod hostile;
 mod helm;
 mod schema;
+mod show;
 mod sim;
 #[cfg(feature = "agent")]
 mod transform;

@@ -1,0 +1,3 @@
+module windlass.dev/oracle/jsonpath
+
+go 1.24
