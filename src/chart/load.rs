@@ -42,10 +42,10 @@ impl From<String> for LoadError {
 /// What Helm refuses, with its text.
 pub fn load_files(files: Vec<SourceFile>, log: &mut Log) -> Result<Chart, LoadError> {
     match detect(&files)?.as_str() {
-        "" | "v1" | "v2" => load_at(files, log, 0, &mut { MAX_NESTED_BYTES }),
+        "" | "v1" | "v2" => load_v2_files(files, log),
         // Helm can load v3 charts, but install, template and the rest then refuse them.
         "v3" => {
-            load_v2_files(files, log)?;
+            load_at(files, log, 0, &mut Way { left: MAX_NESTED_BYTES, v3: true })?;
             Err(LoadError::new("invalid chart apiVersion"))
         }
         _ => Err(LoadError::new("unsupported chart version")),
@@ -57,7 +57,7 @@ pub fn load_files(files: Vec<SourceFile>, log: &mut Log) -> Result<Chart, LoadEr
 /// # Errors
 /// What Helm refuses, with its text.
 pub fn load_v2_files(files: Vec<SourceFile>, log: &mut Log) -> Result<Chart, LoadError> {
-    load_at(files, log, 0, &mut { MAX_NESTED_BYTES })
+    load_at(files, log, 0, &mut Way { left: MAX_NESTED_BYTES, v3: false })
 }
 
 /// Loads a chart from a gzipped tar archive.
@@ -79,8 +79,15 @@ fn detect(files: &[SourceFile]) -> Result<String, LoadError> {
     Ok(super::metadata::text(&base, "apiVersion"))
 }
 
-/// `left`: bytes that archives below may still unpack to.
-fn load_at(files: Vec<SourceFile>, log: &mut Log, depth: usize, left: &mut u64) -> Result<Chart, LoadError> {
+/// What is the same for a chart and all below it.
+struct Way {
+    /// Bytes that archives may still unpack to.
+    left: u64,
+    /// By the rules of v3, which know no requirements.yaml.
+    v3: bool,
+}
+
+fn load_at(files: Vec<SourceFile>, log: &mut Log, depth: usize, way: &mut Way) -> Result<Chart, LoadError> {
     if depth > MAX_SUBCHART_DEPTH {
         return Err(LoadError::new(format!("subcharts are nested deeper than {MAX_SUBCHART_DEPTH} levels")));
     }
@@ -92,11 +99,11 @@ fn load_at(files: Vec<SourceFile>, log: &mut Log, depth: usize, left: &mut u64) 
         decoded.map_err(|text| LoadError::new(format!("cannot load Chart.yaml: {text}")))?;
     }
     if let Some(target) = &mut metadata {
-        default_to_v1(target);
+        default_version(target, if way.v3 { "v3" } else { "v1" });
     }
     let mut subcharts: BTreeMap<String, Vec<SourceFile>> = BTreeMap::new();
     for file in files {
-        place(file, &mut chart, &mut metadata, &mut subcharts, log)?;
+        place(file, &mut chart, &mut metadata, &mut subcharts, way.v3, log)?;
     }
     let Some(metadata) = metadata else {
         return Err(LoadError::new("Chart.yaml file is missing"));
@@ -107,7 +114,7 @@ fn load_at(files: Vec<SourceFile>, log: &mut Log, depth: usize, left: &mut u64) 
         if name.starts_with(['_', '.']) {
             continue;
         }
-        let loaded = load_subchart(&name, files, chart.name(), log, depth, left)?;
+        let loaded = load_subchart(&name, files, chart.name(), log, depth, way)?;
         let wrap = |error| LoadError::new(format!("error unpacking subchart {name} in {}: {error}", chart.name()));
         let loaded = loaded.map_err(wrap)?;
         chart.dependencies.push(loaded);
@@ -115,14 +122,14 @@ fn load_at(files: Vec<SourceFile>, log: &mut Log, depth: usize, left: &mut u64) 
     Ok(chart)
 }
 
-/// Helm 2 took charts without `apiVersion`, so they count as v1.
-fn default_to_v1(metadata: &mut Value) {
+/// Helm 2 took charts without `apiVersion`, so they count as v1; helm's loader of v3 takes them as its own.
+fn default_version(metadata: &mut Value, version: &str) {
     if super::metadata::text(metadata, "apiVersion").is_empty() {
         if metadata.as_map().is_none() {
             *metadata = Value::Map(Default::default());
         }
         if let Some(map) = metadata.as_map_mut() {
-            map.insert("apiVersion".into(), "v1".into());
+            map.insert("apiVersion".into(), version.into());
         }
     }
 }
@@ -133,6 +140,7 @@ fn place(
     chart: &mut Chart,
     metadata: &mut Option<Value>,
     subcharts: &mut BTreeMap<String, Vec<SourceFile>>,
+    v3: bool,
     log: &mut Log,
 ) -> Result<(), LoadError> {
     let fail = |text: String| LoadError::new(format!("cannot load {}: {text}", file.path));
@@ -141,7 +149,7 @@ fn place(
         "Chart.lock" => chart.lock = Some(read_lock(&file).map_err(fail)?),
         "values.yaml" => chart.values = Arc::new(load_values(&file.bytes).map_err(fail)?),
         "values.schema.json" => chart.schema = Some(file.bytes),
-        "requirements.yaml" => {
+        "requirements.yaml" if !v3 => {
             let target = metadata.get_or_insert_default();
             let v1 = super::metadata::text(target, "apiVersion") == "v1";
             if !v1 {
@@ -154,7 +162,7 @@ fn place(
                 chart.files.push(file);
             }
         }
-        "requirements.lock" => {
+        "requirements.lock" if !v3 => {
             chart.lock = Some(read_lock(&file).map_err(fail)?);
             let v1 = metadata.as_ref().is_some_and(|target| super::metadata::text(target, "apiVersion") == "v1");
             if v1 {
@@ -190,7 +198,7 @@ fn load_subchart(
     parent: &str,
     log: &mut Log,
     depth: usize,
-    left: &mut u64,
+    way: &mut Way,
 ) -> Result<Result<Chart, LoadError>, LoadError> {
     if gopath::extension(name) == ".tgz" {
         let file = &files[0];
@@ -200,15 +208,15 @@ fn load_subchart(
         }
         return Ok(read_archive(&file.bytes).and_then(|files| {
             let unpacked = files.iter().map(|file| file.bytes.len() as u64).sum();
-            *left = left.checked_sub(unpacked).ok_or_else(|| {
+            way.left = way.left.checked_sub(unpacked).ok_or_else(|| {
                 LoadError::new(format!("archives in charts/ unpack to more than {MAX_NESTED_BYTES} bytes together"))
             })?;
-            load_at(files, log, depth + 1, left)
+            load_at(files, log, depth + 1, way)
         }));
     }
     let inside = files.into_iter().filter_map(|file| {
         let (_, path) = file.path.split_once('/')?;
         Some(SourceFile { path: path.to_owned(), bytes: file.bytes })
     });
-    Ok(load_at(inside.collect(), log, depth + 1, left))
+    Ok(load_at(inside.collect(), log, depth + 1, way))
 }

@@ -139,13 +139,10 @@ struct WithoutEffect {
 impl Template {
     /// Runs the command.
     pub fn run(&self, global: &Global) -> Outcome {
-        for (given, flag) in [
-            (self.without_effect.hide_notes, "hide-notes"),
-            (self.without_effect.render_subchart_notes, "render-subchart-notes"),
-        ] {
-            if given {
-                eprintln!("Flag --{flag} has been deprecated, this flag has no effect for 'helm template' and will be removed in Helm 5");
-            }
+        // As often as they are given, in their order.
+        let given = std::env::args().filter_map(|argument| Some(argument.strip_prefix("--")?.split('=').next()?.to_owned()));
+        for flag in given.filter(|flag| ["hide-notes", "render-subchart-notes"].contains(&flag.as_str())) {
+            eprintln!("Flag --{flag} has been deprecated, this flag has no effect for 'helm template' and will be removed in Helm 5");
         }
         let mut log = Log::default();
         let result = self.rendered(global, &mut log);

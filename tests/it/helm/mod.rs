@@ -165,7 +165,9 @@ pub fn hunt() {
         }
         refused += u64::from(want.0.code != 0);
         let got = (ours(top.path(), &case.args), written(top.path()));
-        if !same(&got.0, &want.0) || got.1 != want.1 {
+        let agrees = |want: &(Answer, Vec<(PathBuf, Vec<u8>)>)| same(&got.0, &want.0) && got.1 == want.1;
+        // What helm says first of several things is by chance: it is asked until it says the same, or not.
+        if !agrees(&want) && !(1..ASKED).any(|_| agrees(&(oracle.ask(top.path(), &case.args), written(top.path())))) {
             let number = differ.entry(group).or_default();
             *number += 1;
             if *number <= show {
@@ -178,6 +180,9 @@ pub fn hunt() {
     assert!(!only.is_empty() || refused > count / 20 && refused < count * 19 / 20, "the generator should make both kinds");
     assert_eq!(total, 0, "cases differ from helm");
 }
+
+/// How often helm is asked where the answers differ: with three broken subcharts it names ours first in one of three.
+const ASKED: usize = 60;
 
 fn same(got: &Answer, want: &Answer) -> bool {
     // Errors are for people: windlass puts U+FFFD for what is not UTF-8.
@@ -192,11 +197,13 @@ fn same(got: &Answer, want: &Answer) -> bool {
     comparable(got) == comparable(want)
 }
 
-/// Pointers differ from run to run: their digits are taken out.
+/// Pointers differ from run to run, and so do milliseconds of the time that is now: their digits are taken out.
 fn pointers(text: &[u8]) -> Vec<u8> {
+    use regex::bytes::Regex;
     use std::sync::LazyLock;
-    static POINTER: LazyLock<regex::bytes::Regex> = LazyLock::new(|| regex::bytes::Regex::new("0x[0-9a-f]{8,}").unwrap());
-    POINTER.replace_all(text, &b"0xPTR"[..]).into_owned()
+    static POINTER: LazyLock<Regex> = LazyLock::new(|| Regex::new("0x[0-9a-f]{8,}").unwrap());
+    static MILLISECONDS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(:\d\d)\.\d{3}Z").unwrap());
+    MILLISECONDS.replace_all(&POINTER.replace_all(text, &b"0xPTR"[..]), &b"$1.000Z"[..]).into_owned()
 }
 
 fn report(seed: u64, group: &str, case: &Case, want: &(Answer, Vec<(PathBuf, Vec<u8>)>), got: &(Answer, Vec<(PathBuf, Vec<u8>)>)) {
