@@ -140,7 +140,7 @@ impl Template {
     /// Runs the command.
     pub fn run(&self, global: &Global) -> Outcome {
         // As often as they are given, in their order.
-        let given = std::env::args().filter_map(|argument| Some(argument.strip_prefix("--")?.split('=').next()?.to_owned()));
+        let given = std::env::args_os().filter_map(|argument| Some(argument.to_str()?.strip_prefix("--")?.split('=').next()?.to_owned()));
         for flag in given.filter(|flag| ["hide-notes", "render-subchart-notes"].contains(&flag.as_str())) {
             eprintln!("Flag --{flag} has been deprecated, this flag has no effect for 'helm template' and will be removed in Helm 5");
         }
