@@ -27,6 +27,9 @@ pub fn parse_json(text: &str) -> Result<Value, String> {
     if json["kind"] != "Environment" {
         return Err(format!("kind is {}, and an Environment is needed", json["kind"]));
     }
+    if !matches!(json["metadata"], Value::Object(_) | Value::Null) {
+        return Err(format!("metadata is {}, and a mapping with a name is needed", json["metadata"]));
+    }
     if json["metadata"]["namespace"].is_null() {
         json["metadata"]["namespace"] = "default".into();
     }
