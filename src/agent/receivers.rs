@@ -320,3 +320,78 @@ fn one(spec: &ReceiverSpec, event: &Event, app: &App, concern: &mut Concern) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(spec: serde_json::Value) -> App {
+        let env = json!({ "apiVersion": "windlass.dev/v1alpha1", "kind": "Environment", "metadata": { "name": "web", "namespace": "shop" }, "spec": spec });
+        App::resolve(&serde_json::from_value(env).unwrap()).unwrap()
+    }
+
+    fn receiver(namespace: &str, more: serde_json::Value) -> Receiver {
+        let mut spec = json!({ "driver": "github", "secretRef": { "name": "key" } });
+        more.as_object().unwrap().iter().for_each(|(key, value)| spec[key] = value.clone());
+        let object = json!({ "apiVersion": "windlass.dev/v1alpha1", "kind": "Receiver", "metadata": { "name": "r", "namespace": namespace }, "spec": spec });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn push(url: &str, branch: &str) -> Event {
+        Event::Push { repository: vec![Address::parse(url).unwrap()], branch: branch.into() }
+    }
+
+    fn image(name: &str) -> Event {
+        Event::Image(Image::parse(name).unwrap())
+    }
+
+    /// What one event means for an Environment, by a Receiver of its namespace.
+    fn means(event: Event, app: &App, more: serde_json::Value) -> (bool, bool) {
+        let found = concern(&receiver("shop", more), &Pending::Events([event].into()), app);
+        (found.source, found.images)
+    }
+
+    #[test]
+    fn a_call_concerns_those_who_follow_what_it_names() {
+        let git = app(json!({
+            "source": { "git": { "url": "https://git.example.com/shop/app.git", "branch": "develop" } },
+            "images": [{ "image": "ghcr.io/shop/web", "policy": { "semver": { "range": "*" } }, "set": ["tag"] }],
+        }));
+        let none = || json!({});
+        assert_eq!(means(push("git@git.example.com:shop/app.git", "develop"), &git, none()), (true, false), "one repository by another protocol");
+        assert_eq!(means(push("https://git.example.com/shop/app.git", "main"), &git, none()), (false, false), "another branch");
+        assert_eq!(means(push("https://git.example.com/shop/other.git", "develop"), &git, none()), (false, false));
+        assert_eq!(means(push("https://git.internal/shop/app.git", "develop"), &git, none()), (false, false), "another host");
+        assert_eq!(means(push("https://git.internal/shop/app.git", "develop"), &git, json!({ "anyHost": true })), (true, false));
+        assert_eq!(means(image("ghcr.io/shop/web:1"), &git, none()), (false, true));
+        assert_eq!(means(image("ghcr.io/shop/api:1"), &git, none()), (false, false));
+        let oci = app(json!({ "source": { "chart": { "repository": "oci://registry.example.com/charts/", "name": "shop" } } }));
+        assert_eq!(means(image("registry.example.com/charts/shop:1.2.0"), &oci, none()), (true, false), "a chart is kept as an image is");
+        assert_eq!(means(image("registry.example.com/charts/other:1.2.0"), &oci, none()), (false, false));
+        let bucket = app(json!({ "source": { "chart": { "repository": "s3://charts/tested?endpoint=http://127.0.0.1:9000", "name": "shop" } } }));
+        let object = |bucket: &str| Event::Object { bucket: bucket.into(), key: "tested/index.yaml".into() };
+        assert_eq!(means(object("charts"), &bucket, none()), (true, false));
+        assert_eq!(means(object("chart"), &bucket, none()), (false, false));
+    }
+
+    #[test]
+    fn a_receiver_does_no_more_than_it_is_allowed_to() {
+        let git = app(json!({
+            "source": { "git": { "url": "https://git.example.com/shop/app.git", "branch": "develop" } },
+            "images": [{ "image": "ghcr.io/shop/web", "policy": { "semver": { "range": "*" } }, "set": ["tag"] }],
+        }));
+        let both = || Pending::Events([push("https://git.example.com/shop/app.git", "develop"), image("ghcr.io/shop/web:1")].into());
+        let means = |receiver: Receiver, pending: Pending| {
+            let found = concern(&receiver, &pending, &git);
+            (found.source, found.images)
+        };
+        assert_eq!(means(receiver("shop", json!({})), both()), (true, true));
+        assert_eq!(means(receiver("shop", json!({ "actions": ["sync"] })), both()), (true, false));
+        assert_eq!(means(receiver("shop", json!({ "actions": ["set-image"] })), both()), (false, true));
+        assert_eq!(means(receiver("shop", json!({ "environments": ["api"] })), both()), (false, false));
+        assert_eq!(means(receiver("shop", json!({ "environments": ["api", "web"] })), both()), (true, true));
+        assert_eq!(means(receiver("elsewhere", json!({})), both()), (false, false), "Receivers are of one namespace");
+        assert_eq!(means(receiver("elsewhere", json!({})), Pending::Everything), (false, false));
+        assert_eq!(means(receiver("shop", json!({ "actions": ["sync"] })), Pending::Everything), (true, false));
+    }
+}

@@ -491,17 +491,26 @@ fn transformed(app: &App, rendered: &mut Rendered) -> Result<(), Failure> {
 pub fn coloured(app: &App, rendered: &Rendered, serving: Option<&str>) -> Result<(Rendered, Option<&'static str>), Failure> {
     let Strategy::BlueGreen { preview } = &app.post_render.strategy else { return Ok((rendered.clone(), None)) };
     let failed = |text: String| Failure::new(Class::Config, "NotDoubled", text);
-    let objects = crate::object::split_documents(&rendered.manifest).map_err(|error| failed(error.to_string()))?;
+    let plain = crate::object::split_documents(&rendered.manifest).map_err(|error| failed(error.to_string()))?;
     let colour = transform::other(serving);
-    let objects = transform::coloured(&objects, colour, preview).map_err(|error| failed(error.to_string()))?;
+    let objects = transform::coloured(&plain, colour, preview).map_err(|error| failed(error.to_string()))?;
     let mut coloured = rendered.clone();
     coloured.manifest = String::new();
     for object in &objects {
         let text = yaml::to_yaml(&crate::object::to_datum(&object.json));
         render::push_document(&mut coloured.manifest, object.source.as_deref().unwrap_or_default(), &text);
     }
-    for hook in coloured.hooks.iter_mut().filter(|hook| hook.events.contains(&release::Event::Test)) {
-        hook.manifest = transform::previewed(&hook.manifest, &objects, preview);
+    for hook in &mut coloured.hooks {
+        // Before an upgrade what the old set reads is there; without a colour it has its plain names.
+        let reads = if hook.events.contains(&release::Event::PreUpgrade) { serving } else { Some(colour) };
+        let documents = crate::object::split_documents(&hook.manifest).map_err(|error| failed(error.to_string()))?;
+        if let Some(changed) = reads.and_then(|colour| transform::reading(&documents, &plain, colour)) {
+            let texts: Vec<String> = changed.iter().map(|object| yaml::to_yaml(&crate::object::to_datum(&object.json))).collect();
+            hook.manifest = texts.join("---\n");
+        }
+        if hook.events.contains(&release::Event::Test) {
+            hook.manifest = transform::previewed(&hook.manifest, &objects, preview);
+        }
     }
     Ok((coloured, Some(colour)))
 }

@@ -103,16 +103,21 @@ pub async fn publish(charts: &Charts, repository: &Repository, upload: &Upload) 
     let request = http::request(&client, reqwest::Method::POST, &url, &repository.access);
     let sent = request.header(reqwest::header::CONTENT_TYPE, "application/octet-stream").body(upload.archive.to_vec()).send().await;
     let response = sent.map_err(|error| http::transport(&error, "Post", &url).error(doing(), &repository.access, ""))?;
+    let stored = async || {
+        let place = repository::resolve(&repository.address, &format!("charts/{}.tgz", upload.label())).map_err(|why| repository.invalid(why))?;
+        archive(charts, repository, &Found { version: upload.metadata.version.clone(), digest: None, place }).await
+    };
     match response.status().as_u16() {
-        200 | 201 => Ok(Outcome::Published),
+        // It looks for the version and then stores it: of two at once both are taken, and the later one stays.
+        200 | 201 => match stored().await {
+            Ok(there) => upload.compare(&there, &repository.shown()).map(|_| Outcome::Published),
+            Err(ChartError::Missing { .. }) => Ok(Outcome::Published),
+            Err(error) => Err(error),
+        },
         // Somebody was faster, or the index is behind what is stored: what is there decides.
         409 => match published(charts, repository, upload).await? {
             Some(outcome) => Ok(outcome),
-            None => {
-                let place = repository::resolve(&repository.address, &format!("charts/{}.tgz", upload.label())).map_err(|why| repository.invalid(why))?;
-                let there = archive(charts, repository, &Found { version: upload.metadata.version.clone(), digest: None, place }).await?;
-                upload.compare(&there, &repository.shown())
-            }
+            None => upload.compare(&stored().await?, &repository.shown()),
         },
         status => Err(Fault::Status(status).error(doing(), &repository.access, "this server has no ChartMuseum API (POST /api/charts)")),
     }

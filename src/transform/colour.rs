@@ -50,13 +50,7 @@ pub fn coloured(objects: &[Object], colour: &str, preview: &str) -> Result<Vec<O
     for object in &doubled {
         alone(object, objects)?;
     }
-    let names = |kind: &str, names: &dyn Fn(&Object) -> Vec<String>| -> BTreeSet<String> {
-        let used: BTreeSet<String> = doubled.iter().flat_map(|object| names(object)).collect();
-        let there = objects.iter().filter(|object| object.reference.gvk.is("", kind)).map(|object| object.reference.name.clone());
-        there.filter(|name| used.contains(name)).collect()
-    };
-    let maps = names("ConfigMap", &|object| references(object, &MAPS));
-    let secrets = names("Secret", &|object| references(object, &SECRETS));
+    let (maps, secrets) = (used(objects, "ConfigMap", &MAPS), used(objects, "Secret", &SECRETS));
     let workloads: BTreeSet<(String, String)> = doubled.iter().map(|object| (object.reference.gvk.kind.clone(), object.reference.name.clone())).collect();
     let mut result = Vec::with_capacity(objects.len() + doubled.len());
     for object in objects {
@@ -90,7 +84,26 @@ pub fn coloured(objects: &[Object], colour: &str, preview: &str) -> Result<Vec<O
     Ok(result)
 }
 
-/// A test that asks the Services of the set by name asks their previews instead: it runs before the switch.
+/// A hook whose Pods read the ConfigMaps and Secrets of the set (`objects`, as rendered) reads those of a colour. `None` where it reads none.
+pub fn reading(hook: &[Object], objects: &[Object], colour: &str) -> Option<Vec<Object>> {
+    let (maps, secrets) = (used(objects, "ConfigMap", &MAPS), used(objects, "Secret", &SECRETS));
+    let mut hook = hook.to_vec();
+    let mut changed = false;
+    for object in &mut hook {
+        let Some(path) = keys::pod_path(&object.json) else { continue };
+        let Some(pod) = path.iter().try_fold(&mut object.json, |value, key| value.get_mut(*key)) else { continue };
+        for (places, known) in [(&MAPS, &maps), (&SECRETS, &secrets)] {
+            each_reference(pod, places, &mut |name| {
+                changed |= name.as_str().is_some_and(|name| known.contains(name));
+                rename(name, known, colour);
+            });
+        }
+    }
+    changed.then_some(hook)
+}
+
+/// A test that asks the Services of the set by name, or by the variables that Pods have for them, asks their previews instead: it runs
+/// before the switch.
 pub fn previewed(test: &str, objects: &[Object], preview: &str) -> String {
     let mut text = test.to_owned();
     for service in objects.iter().filter(|object| switches(object)) {
@@ -105,6 +118,10 @@ pub fn previewed(test: &str, objects: &[Object], preview: &str) -> String {
                     false => pattern.replace_all(line, format!("${{1}}{name}{preview}${{2}}")).into_owned(),
                 })
                 .collect();
+        }
+        let variable = |name: &str| name.to_ascii_uppercase().replace('-', "_");
+        if let Ok(pattern) = Regex::new(&format!(r"\b{}_(SERVICE_HOST|SERVICE_PORT|PORT)", variable(name))) {
+            text = pattern.replace_all(&text, format!("{}_${{1}}", variable(&format!("{name}{preview}")))).into_owned();
         }
     }
     text
@@ -182,6 +199,13 @@ fn rename(name: &mut Value, known: &BTreeSet<String>, colour: &str) {
     if let Some(old) = name.as_str().filter(|old| known.contains(*old)) {
         *name = json!(suffixed(old, colour));
     }
+}
+
+/// The names of the set's objects of that kind that its doubled workloads use.
+fn used(objects: &[Object], kind: &str, places: &Places) -> BTreeSet<String> {
+    let used: BTreeSet<String> = objects.iter().filter(|object| is_doubled(object)).flat_map(|object| references(object, places)).collect();
+    let there = objects.iter().filter(|object| object.reference.gvk.is("", kind)).map(|object| object.reference.name.clone());
+    there.filter(|name| used.contains(name)).collect()
 }
 
 /// Under which key a Pod names a ConfigMap or Secret, and in which field.
@@ -355,9 +379,21 @@ spec: {selector: {matchLabels: {app: web}}}
     #[test]
     fn tests_ask_the_preview() {
         let green = coloured(&split_documents(SET).unwrap(), "green", "-preview").unwrap();
-        let test = "kind: Pod\nmetadata:\n  name: web\nspec:\n  args: [\"http://web:80/ok\", \"web\", \"webs\", \"http://db\"]\n";
-        let wanted = "kind: Pod\nmetadata:\n  name: web\nspec:\n  args: [\"http://web-preview:80/ok\", \"web-preview\", \"webs\", \"http://db\"]\n";
+        let test = "kind: Pod\nmetadata:\n  name: web\nspec:\n  args: [\"http://web:80/ok\", \"web\", \"webs\", \"http://db\", \"$WEB_SERVICE_HOST:${WEB_SERVICE_PORT}\", \"$OLD_WEB_SERVICE_HOST\"]\n";
+        let wanted = "kind: Pod\nmetadata:\n  name: web\nspec:\n  args: [\"http://web-preview:80/ok\", \"web-preview\", \"webs\", \"http://db\", \"$WEB_PREVIEW_SERVICE_HOST:${WEB_PREVIEW_SERVICE_PORT}\", \"$OLD_WEB_SERVICE_HOST\"]\n";
         assert_eq!(previewed(test, &green, "-preview"), wanted);
+    }
+
+    /// Seen on a node: the test of a green set named a Secret that is there in colours only, and its Pod never started.
+    #[test]
+    fn hooks_read_what_is_there_in_a_colour() {
+        let objects = split_documents(SET).unwrap();
+        let job = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: t}\nspec: {template: {spec: {containers: [{name: t, envFrom: [{configMapRef: {name: web-config}}, {configMapRef: {name: other}}]}]}}}\n";
+        let hook = reading(&split_documents(job).unwrap(), &objects, "green").unwrap();
+        let from = &hook[0].json["spec"]["template"]["spec"]["containers"][0]["envFrom"];
+        assert_eq!((&from[0]["configMapRef"]["name"], &from[1]["configMapRef"]["name"]), (&json!("web-config-green"), &json!("other")));
+        let reads_nothing = split_documents("apiVersion: v1\nkind: Pod\nmetadata: {name: t}\nspec: {containers: [{name: t}]}\n").unwrap();
+        assert_eq!(reading(&reads_nothing, &objects, "green"), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod strategic;
 mod strategy;
 mod target;
 
-pub use colour::{coloured, of_colour, other, previewed, serving_colour, switches};
+pub use colour::{coloured, of_colour, other, previewed, reading, serving_colour, switches};
 pub use images::ImageChange;
 pub use strategy::{Budget, Strategy, scaled_down};
 pub use target::{Target, Written};

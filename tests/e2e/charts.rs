@@ -177,6 +177,40 @@ fn a_bucket_is_published_to_followed_and_promoted_from_digest_for_digest() {
     assert!(said.contains("shop-0.1.0 is published in oci://"), "{said}");
 }
 
+/// A bucket's event, as MinIO sends it, makes those look who follow the bucket: here once an hour otherwise.
+#[test]
+fn a_buckets_event_makes_its_followers_look() {
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+    let (f, repo) = (Fixture::get("bucket-event"), Repository::new("bucket-event"));
+    let follower = Fixture::get("bucket-event-stage");
+    for namespace in ["bucket-event", "bucket-event-stage"] {
+        f.create(&s3_secret(namespace));
+    }
+    let bucket = places().bucket("told");
+    let git = json!({ "git": { "url": repo.url(), "branch": "develop", "interval": "1s" } });
+    f.create(&environment("bucket-event", git, json!({ "publish": { "to": bucket, "secretRef": { "name": "bucket" } } })));
+    f.wait("bucket-event", SOON, |env| condition(env, "Published")["status"] == "True");
+    let chart = json!({ "repository": bucket, "name": "shop", "interval": "1h", "secretRef": { "name": "bucket" } });
+    follower.create(&environment("bucket-event-stage", json!({ "chart": chart }), json!({})));
+    follower.wait("bucket-event-stage", SOON, |env| ready(env, "True", "InSync") && env["status"]["revision"] == "shop-0.1.0");
+    let meta = json!({ "name": "s3", "namespace": "bucket-event-stage" });
+    f.create(&json!({ "apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": { "token": KEY } }));
+    f.create(&json!({ "apiVersion": "windlass.dev/v1alpha1", "kind": "Receiver", "metadata": meta, "spec": { "driver": "s3", "secretRef": { "name": "s3" } } }));
+    let path = || follower.field("receiver/s3", "{.status.path}");
+    f.until(SOON, "the Receiver tells its path", || !path().is_empty());
+    repo.push("Chart.yaml", |text| text.replace("version: 0.1.0", "version: 0.2.0"));
+    f.wait("bucket-event", SOON, |env| condition(env, "Published")["status"] == "True" && condition(env, "Published")["message"].as_str().is_some_and(|text| text.contains("shop-0.2.0")));
+    let documented = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/webhooks/s3-minio.json")).expect("the case");
+    let mut body = serde_json::from_slice::<Value>(&documented).expect("JSON")["body"].take();
+    body["Records"][0]["s3"]["bucket"]["name"] = json!("bucket");
+    body["Records"][0]["s3"]["object"]["key"] = json!("told%2Findex.yaml");
+    let call = |key: &str| crate::images::post(f.agent_port(), &path(), &[("Authorization", format!("Bearer {key}"))], &body.to_string());
+    assert!(call("another key, as long as it").contains("401"));
+    assert_eq!(follower.env("bucket-event-stage")["status"]["revision"], "shop-0.1.0");
+    assert!(call(KEY).contains("202"));
+    follower.wait("bucket-event-stage", SOON, |env| ready(env, "True", "InSync") && env["status"]["revision"] == "shop-0.2.0");
+}
+
 #[test]
 fn plain_manifests_become_a_release() {
     let (f, repo) = (Fixture::get("plain"), Repository::new("plain"));

@@ -29,7 +29,7 @@ fn receiver(f: &Fixture, namespace: &str, driver: &str) -> String {
 }
 
 /// One call; the status line.
-fn post(port: u16, path: &str, headers: &[(&str, String)], body: &str) -> String {
+pub fn post(port: u16, path: &str, headers: &[(&str, String)], body: &str) -> String {
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).expect("the agent's port is open");
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     write!(stream, "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len()).expect("it is sent");
@@ -110,6 +110,52 @@ fn tell_of_push(port: u16, path: &str, key: &str, repo: &Repository, delivery: &
     let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let headers = [("X-GitHub-Event", "push".to_owned()), ("X-GitHub-Delivery", delivery.to_owned()), ("X-Hub-Signature-256", format!("sha256={hex}"))];
     post(port, path, &headers, &body)
+}
+
+/// As `docs/guides/webhooks.md` has it: the new key beside the old one, the sender changes over, the old one goes. A sender that calls all
+/// the time is never refused, and what it tells last is released.
+#[test]
+fn a_receivers_key_is_replaced_while_calls_come() {
+    const NEW: &str = "fedcba9876543210fedcba9876543210";
+    let f = Fixture::get("rotated");
+    let path = receiver(&f, "rotated", "github");
+    let repo = Repository::new("rotated");
+    let more = format!("source: {{git: {{url: '{}', branch: develop, interval: 1h}}}}\n", repo.url());
+    f.create(&environment("rotated", &repo, &more));
+    f.wait("rotated", SOON, |env| ready(env, "True", "InSync"));
+    // What the sender is set to: address and key.
+    let sender = std::sync::Mutex::new((path.clone(), KEY));
+    let over = std::sync::atomic::AtomicBool::new(false);
+    let new_path = path_token(NEW.as_bytes(), "rotated", "github", "github");
+    let new_path = format!("/webhook/github/{new_path}");
+    let (calls, refused) = std::thread::scope(|scope| {
+        let calling = scope.spawn(|| {
+            let (mut calls, mut refused) = (0, Vec::new());
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let (path, key) = sender.lock().expect("no panic while held").clone();
+                calls += 1;
+                let status = tell_of_push(f.agent_port(), &path, key, &repo, &format!("delivery {calls}"));
+                if !status.contains("202") {
+                    refused.push(status);
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            (calls, refused)
+        });
+        let patch = |data: serde_json::Value| f.kubectl(&["patch", "secret", "github", "--type=merge", "-p", &data.to_string()]);
+        patch(json!({ "stringData": { "token": NEW, "previousToken": KEY } }));
+        f.until(SOON, "the Receiver has its new address", || f.field("receiver/github", "{.status.path}") == new_path);
+        *sender.lock().expect("no panic while held") = (new_path.clone(), NEW);
+        std::thread::sleep(Duration::from_millis(500));
+        patch(json!({ "data": { "previousToken": null } }));
+        f.until(SOON, "the old address has gone", || tell_of_push(f.agent_port(), &path, KEY, &repo, "old").contains("404"));
+        repo.push("values.yaml", |text| text.replace("hello", "told by the new key"));
+        f.until(SOON, "what is told last is released", || f.field("configmap/rotated-config", "{.data.message}") == "told by the new key");
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        calling.join().expect("no panic")
+    });
+    assert!(calls > 20, "{calls} calls are too few");
+    assert_eq!(refused, Vec::<String>::new(), "of {calls} calls");
 }
 
 #[test]

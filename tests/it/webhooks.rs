@@ -271,6 +271,66 @@ async fn under_load_nothing_valid_is_lost_and_nothing_forged_is_heard() {
     assert!(last <= first + MAY_GROW + own, "memory went from {first} to {last} MiB");
 }
 
+/// A key in the place of Amazon's, and its certificate.
+fn amazon() -> (rcgen::KeyPair, String) {
+    use rsa::pkcs8::EncodePrivateKey as _;
+    let key = rsa::RsaPrivateKey::new(&mut rand::rngs::OsRng, 2048).unwrap();
+    let pem = key.to_pkcs8_pem(rsa::pkcs8::LineEnding::LF).unwrap();
+    let pair = rcgen::KeyPair::from_pem_and_sign_algo(&pem, &rcgen::PKCS_RSA_SHA256).unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["sns.amazonaws.com".into()]).unwrap().self_signed(&pair).unwrap();
+    (pair, certificate.pem())
+}
+
+/// A topic's first call, signed: the certificate and then the confirmation are fetched from Amazon, and nothing from anywhere else. What
+/// could not be fetched is asked for again by the next delivery.
+#[tokio::test]
+async fn a_subscription_is_confirmed_and_only_amazon_is_asked() {
+    use base64::Engine as _;
+    let (key, pem) = amazon();
+    let fetched: Arc<Mutex<Vec<String>>> = Arc::default();
+    let down = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (asked, away) = (fetched.clone(), down.clone());
+    let metrics = Arc::new(Metrics::new("1", "a"));
+    let fetch = Arc::new(move |url: String| -> std::pin::Pin<Box<dyn Future<Output = Result<String, String>> + Send>> {
+        asked.lock().unwrap().push(url.clone());
+        let answer = if url.ends_with(".pem") { Ok(pem.clone()) } else if away.load(std::sync::atomic::Ordering::Relaxed) { Err("down".into()) } else { Ok("<ok/>".into()) };
+        Box::pin(async move { answer })
+    });
+    let hooks = Hooks::new(metrics.clone(), fetch);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = Port { port: listener.local_addr().unwrap().port(), hooks: hooks.clone(), metrics: metrics.clone() };
+    tokio::spawn(serve(listener, Web { metrics, probes: Probes::default(), hooks }, std::future::pending()));
+    let path = port.receiver("s3", &[KEY]);
+    let documented = std::fs::read("tests/cases/webhooks/s3-sns-confirmation.json").unwrap();
+    let documented: serde_json::Value = serde_json::from_slice(&documented).unwrap();
+    let signed = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut body = documented["body"].clone();
+        body["Timestamp"] = jiff::Timestamp::now().to_string().into();
+        body["SignatureVersion"] = "2".into();
+        change(&mut body);
+        let fields = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"];
+        let text: String = fields.iter().map(|name| format!("{name}\n{}\n", body[*name].as_str().unwrap())).collect();
+        body["Signature"] = base64::engine::general_purpose::STANDARD.encode(rcgen::SigningKey::sign(&key, text.as_bytes()).unwrap()).into();
+        body
+    };
+    let send = async |body: &serde_json::Value| port.post(&path, &[("x-amz-sns-message-type", "SubscriptionConfirmation")], body.to_string().as_bytes()).await;
+    let (subscribe, certificate) = (documented["body"]["SubscribeURL"].as_str().unwrap(), documented["body"]["SigningCertURL"].as_str().unwrap());
+    let good = signed(&|_| {});
+    assert_eq!(send(&good).await.0, 503, "the confirmation could not be fetched");
+    down.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(send(&good).await, (200, "the subscription is confirmed".into()));
+    assert_eq!(std::mem::take(&mut *fetched.lock().unwrap()), [certificate, subscribe, subscribe], "the certificate is kept");
+    // Signed by the right key, and leading elsewhere.
+    let elsewhere = signed(&|body| body["SubscribeURL"] = "https://169.254.169.254/latest/meta-data".into());
+    assert_eq!(send(&elsewhere).await.0, 200);
+    let foreign = signed(&|body| body["SigningCertURL"] = "https://sns.us-west-2.amazonaws.com.evil.example/cert.pem".into());
+    assert_eq!(send(&foreign).await.0, 401);
+    let mut forged = signed(&|_| {});
+    forged["TopicArn"] = "arn:aws:sns:us-west-2:999999999999:Other".into();
+    assert_eq!(send(&forged).await.0, 401);
+    assert_eq!(*fetched.lock().unwrap(), Vec::<String>::new(), "nothing else was asked");
+}
+
 /// What the distribution registry sends when an image is pushed.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_registry_tells_of_a_push() {

@@ -27,7 +27,7 @@ use std::{
 };
 use tokio::sync::{Notify, watch};
 
-/// The pause after a round that failed; doubled each time, up to the interval.
+/// The pause after a round that failed; doubled for each one more, up to the interval.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 
 /// How often an annotation is tried to be taken off an Environment that others write to, and the pause between.
@@ -106,8 +106,9 @@ impl Updater {
                 pause = FIRST_PAUSE;
                 Some(app.image_interval)
             } else {
+                let failed = pause;
                 pause = (pause * 2).min(app.image_interval.max(FIRST_PAUSE));
-                Some(pause)
+                Some(failed)
             };
             if !self.wait(&app, &mut apps, look, wait).await {
                 return;

@@ -1,5 +1,6 @@
 //! Container images without a Docker daemon: an OCI archive put together from files, as `ctr images import` reads it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,10 +27,23 @@ pub struct Image {
     pub env: Vec<String>,
     /// `UID:GID`; empty for root.
     pub user: String,
+    /// Labels of its configuration.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What a registry or an archive holds of an image.
+struct Parts {
+    layer: Vec<u8>,
+    config: String,
+    manifest: String,
 }
 
 /// The agent's image: `windlass:0.1.0` in `manifests/`, which container runtimes read like this.
 pub const WINDLASS: &str = "docker.io/library/windlass:0.1.0";
+
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Where Debian's busybox-static puts its binary.
 const BUSYBOX: &str = "/bin/busybox";
@@ -62,6 +76,7 @@ impl Image {
             cmd: vec![],
             env: vec!["PATH=/bin".into()],
             user: String::new(),
+            labels: BTreeMap::new(),
         })
     }
 
@@ -90,6 +105,7 @@ impl Image {
             cmd: vec!["agent".into()],
             env: vec![format!("SSL_CERT_FILE={AUTHORITIES}")],
             user: "65532:65532".into(),
+            labels: BTreeMap::new(),
         })
     }
 
@@ -97,30 +113,10 @@ impl Image {
     pub fn write(&self, dir: &Path) -> Result<PathBuf> {
         let path = dir.join(format!("{}.tar", self.name.replace(['/', ':'], "-")));
         let mut archive = tar::Builder::new(File::create(&path)?);
-        let layer = self.layer()?;
-        let layer = put_blob(
-            &mut archive,
-            "application/vnd.oci.image.layer.v1.tar",
-            &layer,
-        )?;
-        let config = json!({
-            "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
-            "os": "linux",
-            "config": {
-                "Entrypoint": self.entrypoint, "Cmd": self.cmd, "User": self.user, "Env": self.env, "WorkingDir": "/",
-            },
-            // Not compressed: the digest of the content is that of the blob.
-            "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
-        });
-        let config = put_json(
-            &mut archive,
-            "application/vnd.oci.image.config.v1+json",
-            &config,
-        )?;
-        const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-        let manifest =
-            json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
-        let mut manifest = put_json(&mut archive, MANIFEST, &manifest)?;
+        let parts = self.parts()?;
+        put_blob(&mut archive, LAYER, &parts.layer)?;
+        put_blob(&mut archive, CONFIG, parts.config.as_bytes())?;
+        let mut manifest = put_blob(&mut archive, MANIFEST, parts.manifest.as_bytes())?;
         manifest["annotations"] = json!({
             "io.containerd.image.name": self.name,
             "org.opencontainers.image.ref.name": self.name.rsplit(':').next(),
@@ -140,6 +136,40 @@ impl Image {
         )?;
         archive.into_inner()?;
         Ok(path)
+    }
+
+    /// Pushes it to a registry that wants no login, over plain HTTP, as the distribution specification has it; gives its digest.
+    pub fn push(&self, host: &str, repository: &str, tag: &str) -> Result<String> {
+        let parts = self.parts()?;
+        let client: ureq::Agent = ureq::Agent::config_builder().proxy(None).build().into();
+        let top = format!("http://{host}/v2/{repository}");
+        for blob in [&parts.layer[..], parts.config.as_bytes()] {
+            let begun = client.post(format!("{top}/blobs/uploads/")).send_empty().context("beginning an upload")?;
+            let place = begun.headers().get("location").and_then(|place| place.to_str().ok()).context("the registry names no place for the upload")?;
+            let place = if place.starts_with('/') { format!("http://{host}{place}") } else { place.to_owned() };
+            let more = if place.contains('?') { '&' } else { '?' };
+            client.put(format!("{place}{more}digest={}", digest(blob))).send(blob).context("uploading a blob")?;
+        }
+        let put = client.put(format!("{top}/manifests/{tag}")).content_type(MANIFEST);
+        put.send(parts.manifest.as_bytes()).with_context(|| format!("pushing {host}/{repository}:{tag}"))?;
+        Ok(digest(parts.manifest.as_bytes()))
+    }
+
+    fn parts(&self) -> Result<Parts> {
+        let layer = self.layer()?;
+        let config = json!({
+            "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
+            "os": "linux",
+            "config": {
+                "Entrypoint": self.entrypoint, "Cmd": self.cmd, "User": self.user, "Env": self.env, "WorkingDir": "/", "Labels": self.labels,
+            },
+            // Not compressed: the digest of the content is that of the blob.
+            "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
+        })
+        .to_string();
+        let (about_config, about_layer) = (descriptor(CONFIG, config.as_bytes()), descriptor(LAYER, &layer));
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": about_config, "layers": [about_layer]}).to_string();
+        Ok(Parts { layer, config, manifest })
     }
 
     fn layer(&self) -> Result<Vec<u8>> {
@@ -206,24 +236,22 @@ fn put<W: std::io::Write>(
     Ok(archive.append_data(&mut header(mode, content.len()), path, content)?)
 }
 
-fn put_json<W: std::io::Write>(
-    archive: &mut tar::Builder<W>,
-    kind: &str,
-    value: &Value,
-) -> Result<Value> {
-    put_blob(archive, kind, value.to_string().as_bytes())
-}
-
 /// Gives the descriptor of the blob.
 fn put_blob<W: std::io::Write>(
     archive: &mut tar::Builder<W>,
     kind: &str,
     content: &[u8],
 ) -> Result<Value> {
-    let digest: String = Sha256::digest(content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    put(archive, &format!("blobs/sha256/{digest}"), 0o644, content)?;
-    Ok(json!({"mediaType": kind, "digest": format!("sha256:{digest}"), "size": content.len()}))
+    put(archive, &format!("blobs/{}", digest(content).replace(':', "/")), 0o644, content)?;
+    Ok(descriptor(kind, content))
+}
+
+fn descriptor(kind: &str, content: &[u8]) -> Value {
+    json!({"mediaType": kind, "digest": digest(content), "size": content.len()})
+}
+
+/// `sha256:HEX`
+pub fn digest(content: &[u8]) -> String {
+    let hex: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }

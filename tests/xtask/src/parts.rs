@@ -27,7 +27,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "cluster", about: "the main job on a real API server with fake nodes", run: cluster },
     Part { name: "faults", about: "kill -9 after each write, two leaders, a proxy that refuses and lies, an API server that goes away (--all: every case)", run: faults },
     Part { name: "load", about: "webhooks, 2,000 a second; many Environments at once: time, CPU, memory and requests, printed (--all: a minute, 200 of them)", run: load },
-    Part { name: "node", about: "real containers on this machine, requests to them meanwhile; the agent's image updating itself (needs root)", run: node },
+    Part { name: "node", about: "real containers on this machine, requests to them meanwhile; the agent's image updating itself; the whole delivery chain (needs root)", run: node },
     Part { name: "guides", about: "every command of docs/guides, on a real API server with fake nodes", run: guides },
 ];
 
@@ -187,7 +187,7 @@ fn guides() -> Result<()> {
 fn node() -> Result<()> {
     crate::cluster::node::possible()?;
     // One after the other: there is one real node.
-    cargo_test(&["--package", "xtask", "--test", "node", "--test", "image", "--", "--test-threads", "1"])
+    cargo_test(&["--package", "xtask", "--test", "node", "--test", "image", "--test", "story", "--", "--test-threads", "1"])
 }
 
 /// The corpus is not part of the project: it may be absent, and that is said.

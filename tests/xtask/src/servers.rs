@@ -51,6 +51,11 @@ impl Server {
 
 /// The distribution registry with a folder of its own. `users` is the text of an htpasswd file (bcrypt), or nothing for all.
 pub fn registry(supervisor: &Supervisor, name: &str, users: Option<&str>) -> Result<Server> {
+    registry_with(supervisor, name, users, "")
+}
+
+/// The same with more lines of configuration, such as those of `notifications`.
+pub fn registry_with(supervisor: &Supervisor, name: &str, users: Option<&str>, more: &str) -> Result<Server> {
     let program = tool("registry")?;
     let folder = supervisor.dir().join(name);
     std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
@@ -64,7 +69,7 @@ pub fn registry(supervisor: &Supervisor, name: &str, users: Option<&str>) -> Res
     };
     Server::start(|port| {
         let config = format!(
-            "version: 0.1\nlog: {{level: warn}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp: {{addr: \"127.0.0.1:{port}\", secret: test}}\n{auth}",
+            "version: 0.1\nlog: {{level: warn}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp: {{addr: \"127.0.0.1:{port}\", secret: test}}\n{auth}{more}",
             folder.join("data").display()
         );
         let file = folder.join(format!("config-{port}.yaml"));

@@ -101,6 +101,13 @@ const GROUPS: &[Group] = &[
         )],
     },
     Group {
+        dir: "crane",
+        version: "0.22.1",
+        ldflags: "",
+        takes: "1 minute",
+        tools: &[("crane", "github.com/google/go-containerregistry/cmd/crane")],
+    },
+    Group {
         dir: "age",
         version: "1.3.2",
         ldflags: "",

@@ -1,5 +1,6 @@
 //! Requests to an application, one after the other, without retries: what is lost is counted.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,6 +18,7 @@ struct Counts {
     lost: AtomicU64,
     stop: AtomicBool,
     first_loss: Mutex<Option<String>>,
+    answers: Mutex<BTreeMap<String, u64>>,
 }
 
 /// A client that keeps asking until it is stopped.
@@ -36,9 +38,12 @@ impl Traffic {
             let agent: ureq::Agent = config.build().into();
             while !shared.stop.load(Ordering::Relaxed) {
                 let answer = agent.get(&url).call().and_then(|mut a| a.body_mut().read_to_string());
-                if let Err(error) = answer {
-                    shared.lost.fetch_add(1, Ordering::Relaxed);
-                    shared.first_loss.lock().expect("nothing panics while it is held").get_or_insert(error.to_string());
+                match answer {
+                    Ok(text) => *shared.answers.lock().expect("nothing panics while it is held").entry(text).or_default() += 1,
+                    Err(error) => {
+                        shared.lost.fetch_add(1, Ordering::Relaxed);
+                        shared.first_loss.lock().expect("nothing panics while it is held").get_or_insert(error.to_string());
+                    }
                 }
                 shared.sent.fetch_add(1, Ordering::Relaxed);
                 std::thread::sleep(PAUSE);
@@ -50,6 +55,11 @@ impl Traffic {
     /// Requests so far, and how many of them were lost.
     pub fn counts(&self) -> (u64, u64) {
         (self.counts.sent.load(Ordering::Relaxed), self.counts.lost.load(Ordering::Relaxed))
+    }
+
+    /// What was answered so far, and how often. An application that says something new each time makes this large.
+    pub fn answers(&self) -> BTreeMap<String, u64> {
+        self.counts.answers.lock().expect("nothing panics while it is held").clone()
     }
 
     /// Why the first one was lost.
