@@ -10,7 +10,7 @@ use crate::{
     secrets::Redactor,
 };
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -115,7 +115,7 @@ pub struct Work {
     /// How publishing went, last.
     pub published: Option<super::publish::Published>,
     /// Since when an image of the target is missing.
-    pub missing_since: Option<Millis>,
+    pub missing_since: BTreeMap<String, Millis>,
     /// The head as it was last seen, for the trust in webhooks.
     pub seen_head: Option<String>,
     /// Whether webhooks tell of what is pushed.

@@ -29,13 +29,13 @@ impl<K: Keeper> Driver<K> {
         let login = self.login(desired).await;
         let asked = new.iter().map(|image| self.missing(image, &login));
         let missing: Vec<String> = futures::future::join_all(asked).await.into_iter().flatten().collect();
-        if missing.is_empty() {
-            self.work.missing_since = None;
-            return Ok(());
-        }
-        let since = *self.work.missing_since.get_or_insert_with(now);
+        // Each image has its own deadline: another revision's was not waited for yet.
+        let now = now();
+        self.work.missing_since.retain(|known, _| missing.contains(known));
+        let waited = missing.iter().map(|what| now - *self.work.missing_since.entry(what.clone()).or_insert(now)).max();
+        let Some(waited) = waited else { return Ok(()) };
         let limit = self.app.image_timeout;
-        let waited = Duration::from_millis((now() - since).max(0) as u64);
+        let waited = Duration::from_millis(waited.max(0) as u64);
         let what = missing.join("; ");
         if waited < limit {
             let text = format!("{what}: waiting for it for up to {}, as its build may still run; nothing was applied", self.app.spec.image_check.timeout);

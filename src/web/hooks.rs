@@ -217,6 +217,10 @@ impl Hooks {
         if let Some(url) = told.confirm {
             let confirmed = tokio::time::timeout(FETCH_TIMEOUT, (self.inner.fetch)(url)).await;
             if !matches!(confirmed, Ok(Ok(_))) {
+                // SNS sends it again under the same name.
+                if let Some(seen) = self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&endpoint.id) {
+                    told.delivery.iter().for_each(|delivery| seen.forget(delivery));
+                }
                 return answer(StatusCode::SERVICE_UNAVAILABLE, "the subscription could not be confirmed; send it again".into());
             }
             tracing::info!(receiver = endpoint.id, reason = "Confirmed", "the SNS subscription was confirmed");

@@ -121,10 +121,21 @@ pub struct Seen {
 const MAX_SEEN: usize = 4096;
 
 impl Seen {
+    /// It was not acted upon: the same delivery again is news.
+    pub fn forget(&mut self, delivery: &str) {
+        let short = Self::short(delivery);
+        self.known.remove(&short);
+        self.order.retain(|known| *known != short);
+    }
+
+    fn short(delivery: &str) -> u64 {
+        let digest = Sha256::digest(delivery.as_bytes());
+        u64::from_le_bytes(digest[..8].try_into().expect("a digest has more than eight bytes"))
+    }
+
     /// Notes a delivery; false where it was seen before.
     pub fn first_time(&mut self, delivery: &str) -> bool {
-        let digest = Sha256::digest(delivery.as_bytes());
-        let short = u64::from_le_bytes(digest[..8].try_into().expect("a digest has more than eight bytes"));
+        let short = Self::short(delivery);
         if !self.known.insert(short) {
             return false;
         }

@@ -249,3 +249,31 @@ fn missing_dependencies_are_fetched_once() {
     f.wait("chart-deps", SOON, |env| ready(env, "True", "InSync") && env["status"]["release"]["number"] == 2);
     assert_eq!(web.take_log(), Vec::<String>::new(), "offline after the first time");
 }
+
+/// A dependency of a repository that wants a login: refused with the repository's name while no Secret is named for it, and the Secret
+/// is shown to that repository alone.
+#[test]
+fn a_private_dependency_is_fetched_with_its_own_credentials() {
+    let (f, repo) = (Fixture::get("private-deps"), Repository::new("private-deps"));
+    let folder = places().folder("private-deps");
+    let child = folder.join("child");
+    std::fs::create_dir_all(child.join("templates")).expect("a folder");
+    std::fs::write(child.join("Chart.yaml"), "apiVersion: v2\nname: child\nversion: 0.1.0\n").expect("a file");
+    std::fs::write(child.join("templates/c.yaml"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-child}\n").expect("a file");
+    helm(&["package", &child.display().to_string(), "-d", &folder.display().to_string()]);
+    helm(&["repo", "index", &folder.display().to_string()]);
+    // `ship:hush`
+    let web = Http::start(&folder, Rules { authorization: Some("Basic c2hpcDpodXNo".into()) });
+    let url = web.url();
+    repo.push("Chart.yaml", |text| format!("{text}dependencies:\n- {{name: child, version: ~0.1, repository: \"{url}\"}}\n"));
+    let git = json!({ "url": repo.url(), "branch": "develop", "interval": "1s" });
+    f.create(&environment("private-deps", json!({ "git": git }), json!({})));
+    let env = f.wait("private-deps", SOON, |env| condition(env, "Stalled")["status"] == "True" || condition(env, "Ready")["message"].as_str().is_some_and(|text| text.contains(&url)));
+    let said = condition(&env, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(said.contains("401") && said.contains(&url), "{said}");
+    f.create(&json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "login", "namespace": "private-deps" }, "stringData": { "username": "ship", "password": "hush" } }));
+    let access = json!([{ "repository": url, "secretRef": { "name": "login" } }]);
+    f.create(&environment("private-deps", json!({ "git": git, "dependencies": access }), json!({})));
+    f.wait("private-deps", SOON, |env| ready(env, "True", "InSync"));
+    assert!(f.kubectl(&["get", "configmap", "from-child", "-o", "name"]).contains("from-child"));
+}

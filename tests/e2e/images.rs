@@ -73,6 +73,14 @@ fn an_image_that_is_pushed_is_committed_and_released() {
     assert_eq!(repo.remote(&["log", "--format=%s", "develop"]).lines().count(), 3, "one commit for each tag, and no loop");
     assert!(repo.remote(&["show", "develop:Chart.yaml"]).contains("version: 0.1.2"));
     assert!(repo.remote(&["show", "develop:values.yaml"]).contains("# What becomes of the test's pod"));
+    // This sender proves nothing but that it knows the address: what it names is asked for at the registry, which knows nothing of it.
+    let event = json!({ "events": [{
+        "id": "forged", "action": "push", "request": { "host": registry.host(), "method": "PUT" },
+        "target": { "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": format!("sha256:{}", "c".repeat(64)), "repository": "shop/web", "tag": "1.9.0" },
+    }] });
+    assert!(post(f.agent_port(), &path, &[("Content-Type", "application/vnd.docker.distribution.events.v2+json".into())], &event.to_string()).contains("202"));
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!((message(), repo.remote(&["log", "--format=%s", "develop"]).lines().count()), ("1.1.0".into(), 3), "nothing was written");
     // By hand, until the policy picks another one.
     let said = f.windlass(&["image", "set", "image-push", &format!("{image}:1.0.0")]);
     assert!(said.contains("by commit"), "{said}");
@@ -278,6 +286,30 @@ fn an_image_that_is_missing_is_waited_for() {
     runtime.block_on(registry.push("shop/app", "2", &Made::default()));
     f.wait("late-image", SOON, |env| ready(env, "True", "InSync") && env["status"]["release"]["number"] == 2);
     assert_eq!(f.field("deployment/late-image", "{.spec.template.spec.containers[0].image}"), format!("{}/shop/app:2", registry.host()));
+}
+
+/// What does not come in time is said, and condemns nothing; the next revision's image has a deadline of its own.
+#[test]
+fn an_image_that_never_comes_is_said_and_the_next_one_is_waited_for() {
+    let f = Fixture::get("no-image");
+    let (registry, runtime) = (Registry::start(""), runtime());
+    runtime.block_on(registry.push("shop/app", "1", &Made::default()));
+    let repo = Repository::new("no-image");
+    let image = |tag: &str| format!("image: {}/shop/app:{tag}", registry.host());
+    repo.push("values.yaml", |text| text.replace("image: app:1", &image("never")));
+    f.create(&environment("no-image", &repo, "imageCheck: {mode: Wait, timeout: 10s}\n"));
+    let env = f.wait("no-image", SOON, |env| condition(env, "Stalled")["status"] == "True");
+    let said = condition(&env, "Stalled")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(said.contains("did not come within 10s") && said.contains("Push the image, or name another one"), "{said}");
+    assert!(env["status"]["release"].is_null(), "nothing was applied");
+    repo.push("values.yaml", |text| text.replace(&image("never"), &image("late")));
+    let env = f.wait("no-image", SOON, |env| condition(env, "Ready")["message"].as_str().is_some_and(|text| text.contains(":late")));
+    let said = condition(&env, "Ready")["message"].as_str().unwrap_or_default().to_owned();
+    assert!(said.contains("waiting for it for up to 10s"), "{said}");
+    runtime.block_on(registry.push("shop/app", "never", &Made::default()));
+    repo.push("values.yaml", |text| text.replace(&image("late"), &image("never")));
+    f.wait("no-image", SOON, |env| ready(env, "True", "InSync"));
+    assert_eq!(f.field("deployment/no-image", "{.spec.template.spec.containers[0].image}"), format!("{}/shop/app:never", registry.host()), "it was not condemned");
 }
 
 #[test]

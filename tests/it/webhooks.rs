@@ -322,7 +322,7 @@ async fn a_subscription_is_confirmed_and_only_amazon_is_asked() {
     assert_eq!(std::mem::take(&mut *fetched.lock().unwrap()), [certificate, subscribe, subscribe], "the certificate is kept");
     // Signed by the right key, and leading elsewhere.
     let elsewhere = signed(&|body| body["SubscribeURL"] = "https://169.254.169.254/latest/meta-data".into());
-    assert_eq!(send(&elsewhere).await.0, 200);
+    assert_eq!(send(&elsewhere).await.0, 400);
     let foreign = signed(&|body| body["SigningCertURL"] = "https://sns.us-west-2.amazonaws.com.evil.example/cert.pem".into());
     assert_eq!(send(&foreign).await.0, 401);
     let mut forged = signed(&|_| {});
