@@ -212,7 +212,10 @@ impl<K: Keeper> Driver<K> {
 
     async fn hooks(&mut self, release: &Release, mark: &Mark, event: &Event) -> Result<(), Failure> {
         let mut run = self.run_of(release, mark);
+        let stage = (u64::from(release.version), mark.stage);
+        run.ended = self.work.hooked == Some(stage);
         let result = hooks::run(&self.shared, release, event, self.app.timeout, &mut run).await;
+        self.work.hooked = run.ended.then_some(stage);
         self.note(release, &mut run);
         self.doubt(&run).await;
         result
@@ -230,8 +233,7 @@ impl<K: Keeper> Driver<K> {
         hooks::Run {
             id: format!("{}.v{}/{:?}/{}", release.name, release.version, mark.stage, mark.opened),
             resumed: !began || mark.tries > 0,
-            doubts: Vec::new(),
-            ran: Vec::new(),
+            ..hooks::Run::default()
         }
     }
 

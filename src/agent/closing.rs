@@ -127,6 +127,8 @@ impl<K: Keeper> Driver<K> {
     }
 
     pub(super) async fn fail(&mut self, number: u64, failure: Failure) -> Result<(), ApiError> {
+        // Objects that live as this attempt applied them are not as the release that runs has them.
+        self.work.clean.clear();
         let records = self.records.clone();
         let held = self.held(number).await?;
         // A record that was just small enough must stay so.

@@ -4,13 +4,15 @@ use super::{Driver, Keeper, drive::now};
 use crate::{
     app::DependencySpec,
     cluster::ApiError,
-    decide::{Dependencies, backoff},
-    object::{Gvk, ObjectRef},
+    decide::{Class, Dependencies, backoff},
+    object::{Gvk, ObjectRef, ownership},
 };
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many Environments are looked at along the ways from one, to find a cycle.
 const MAX_LOOKED_AT: usize = 256;
+/// How many Environments may stand above one, each in the chart of the next, for a cycle through them to be found.
+const MAX_ABOVE: usize = 16;
 
 impl<K: Keeper> Driver<K> {
     pub(super) async fn check_dependencies(&mut self) {
@@ -37,9 +39,28 @@ impl<K: Keeper> Driver<K> {
         Ok(if unmet.is_empty() { Dependencies::Met } else { Dependencies::Unmet(unmet) })
     }
 
-    /// The names along a way that comes back to this Environment.
+    /// The Environments above this one, its parent first: each waits for what its chart holds.
+    async fn above(&self) -> Result<Vec<ObjectRef>, ApiError> {
+        let mut above: Vec<ObjectRef> = Vec::new();
+        let mut next = self.app.parent.as_deref().and_then(of_id);
+        while let Some(parent) = next.filter(|parent| above.len() < MAX_ABOVE && !above.contains(parent)) {
+            let live = match self.shared.inputs.get(&self.app.id(), &parent).await {
+                Ok(Some(live)) => live,
+                // It has gone, or is none of this agent's.
+                Ok(None) => break,
+                Err(error) if error.class() == Class::Denied => break,
+                Err(error) => return Err(error),
+            };
+            next = ownership::mark(&live).and_then(of_id);
+            above.push(parent);
+        }
+        Ok(above)
+    }
+
+    /// The names along a way that comes back to this Environment, or to one that waits for it as it holds it.
     async fn cycle(&self) -> Result<Option<Vec<String>>, ApiError> {
         let own = reference(&self.app.namespace, &DependencySpec { name: self.app.name.clone(), namespace: None, condition: String::new() });
+        let above = self.above().await?;
         let mut ways: BTreeMap<ObjectRef, Vec<String>> = BTreeMap::new();
         let mut open: VecDeque<(ObjectRef, Vec<DependencySpec>)> = VecDeque::from([(own.clone(), self.app.spec.depends_on.clone())]);
         ways.insert(own.clone(), vec![id(&own)]);
@@ -50,6 +71,10 @@ impl<K: Keeper> Driver<K> {
                 let mut longer = way.clone();
                 longer.push(id(&target));
                 if target == own {
+                    return Ok(Some(longer));
+                }
+                if let Some(at) = above.iter().position(|holder| *holder == target) {
+                    longer.extend(above[..at].iter().rev().chain([&own]).map(id));
                     return Ok(Some(longer));
                 }
                 if ways.contains_key(&target) || ways.len() >= MAX_LOOKED_AT {
@@ -76,6 +101,12 @@ fn reference(namespace: &str, wanted: &DependencySpec) -> ObjectRef {
         namespace: Some(wanted.namespace.clone().unwrap_or_else(|| namespace.to_owned())),
         name: wanted.name.clone(),
     }
+}
+
+/// The Environment of an id, `namespace/name`.
+fn of_id(id: &str) -> Option<ObjectRef> {
+    let (namespace, name) = id.split_once('/')?;
+    Some(reference(namespace, &DependencySpec { name: name.to_owned(), namespace: None, condition: String::new() }))
 }
 
 fn id(reference: &ObjectRef) -> String {

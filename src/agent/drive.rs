@@ -99,7 +99,7 @@ pub struct Work {
     pub objects: Option<(u64, Packed)>,
     /// The objects that the removal of the release of that number takes away.
     pub removed: Option<(u64, Packed)>,
-    /// Fingerprints of live objects that are known to be as released.
+    /// Fingerprints of live objects that are known to be as the open attempt applied them, or as the release that runs has them.
     pub clean: HashMap<ObjectRef, String>,
     /// Of the planned target, by its digest: objects that are in the running release word for word and live as released, so that
     /// applying them would change nothing.
@@ -128,6 +128,8 @@ pub struct Work {
     pub loaded: Option<Vec<decide::Entry>>,
     /// The attempt and stage that this agent began: nothing of it ran before.
     pub began: Option<(u64, decide::Stage)>,
+    /// The attempt and stage whose hooks have all ended well, as this agent saw.
+    pub hooked: Option<(u64, decide::Stage)>,
 }
 
 /// Whether webhooks tell of what is pushed to the branch: then it is looked at less often.
@@ -219,6 +221,21 @@ impl<K: Keeper> Driver<K> {
                 Decision::Wait { why, until } => self.wait(&why, until).await?,
             }
         }
+    }
+
+    /// Ends: its keeper, and the newest Environment that it was told of and that is another one than it minded: one of the same name
+    /// that somebody created at once.
+    pub fn end(mut self) -> (K, Option<Box<App>>) {
+        self.inbox.close();
+        let mut next = None;
+        while let Ok(wake) = self.inbox.try_recv() {
+            if let Wake::App(app) = wake
+                && app.uid != self.app.uid
+            {
+                next = Some(app);
+            }
+        }
+        (self.keeper, next)
     }
 
     /// As after a restart: everything that is not in the record is forgotten.
@@ -456,6 +473,8 @@ impl<K: Keeper> Driver<K> {
     /// Something else is in the records than was thought: they are read anew, and what was read before proves nothing.
     pub(super) fn doubt_records(&mut self) {
         self.record = None;
+        // Whose release objects live by is in doubt, too.
+        self.work.clean.clear();
         self.work.held = None;
         self.work.loaded = None;
     }

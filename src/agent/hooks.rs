@@ -35,6 +35,8 @@ pub struct Run {
     pub id: String,
     /// Whether hooks of it may have run already.
     pub resumed: bool,
+    /// All of them ran and ended well: no more is left to do than to delete what their policies say.
+    pub ended: bool,
     /// Sentences about hooks of which it cannot be told whether they ran.
     pub doubts: Vec<String>,
     /// How the hooks went.
@@ -71,40 +73,52 @@ impl Ran {
 /// Runs the hooks of an event as helm's `execHook` does: by weight, then name, each waited for; what `hook-succeeded` deletes
 /// goes when all of them have succeeded, the last one first.
 ///
+/// A failure that passes keeps what ran before it: the next try finds it there, and does not run it again.
+///
 /// # Errors
-/// The first hook that fails, with the end of its log.
+/// The first hook that fails, with the end of its log; or what cannot be deleted for now.
 pub async fn run(shared: &Shared, release: &Release, event: &Event, limit: Duration, run: &mut Run) -> Result<(), Failure> {
     let hooks = hooks_for(&release.hooks, event);
-    for (at, hook) in hooks.iter().enumerate() {
+    let to_run = if run.ended { &[] } else { &hooks[..] };
+    for (at, hook) in to_run.iter().enumerate() {
         let mut objects = read(shared, hook, &release.namespace).await?;
         let started = jiff::Timestamp::now();
         let (_, result) = execute(shared, hook, &mut objects, limit, run, false).await;
         run.ran.push(Ran::new(hook, started, result.is_ok()));
-        if let Err(failure) = result {
+        let Err(failure) = result else { continue };
+        if failure.class != Class::Transient {
             for hook in &hooks[..at] {
-                clean(shared, hook, &release.namespace, DeletePolicy::HookSucceeded, limit).await;
+                if let Err(failure) = clean(shared, hook, &release.namespace, limit).await {
+                    tracing::warn!(hook = hook.name, reason = failure.reason, "cleaning up: {}", failure.message);
+                }
             }
-            return Err(failure);
         }
+        return Err(failure);
     }
+    run.ended = true;
     for hook in hooks.iter().rev() {
-        clean(shared, hook, &release.namespace, DeletePolicy::HookSucceeded, limit).await;
+        clean(shared, hook, &release.namespace, limit).await?;
     }
     Ok(())
 }
 
-/// Deletes a hook's objects if its policy says so; what cannot be deleted is no failure of the release.
-async fn clean(shared: &Shared, hook: &Hook, namespace: &str, when: DeletePolicy, limit: Duration) {
+/// Deletes a hook's objects after it succeeded, if its policy says so.
+///
+/// # Errors
+/// What cannot be deleted for now. What never can is no failure of the release.
+async fn clean(shared: &Shared, hook: &Hook, namespace: &str, limit: Duration) -> Result<(), Failure> {
     // Never definitions: all objects of their kinds would go with them (`deleteHookByPolicy` in helm's `pkg/action/hooks.go`).
-    if !hook.deletes(when) || hook.kind == DEFINITION {
-        return;
+    if !hook.deletes(DeletePolicy::HookSucceeded) || hook.kind == DEFINITION {
+        return Ok(());
     }
-    let Ok(objects) = read(shared, hook, namespace).await else { return };
-    for object in &objects {
-        if let Err(failure) = delete(shared, object, limit).await {
-            tracing::warn!(hook = hook.name, reason = failure.reason, "cleaning up: {}", failure.message);
+    for object in &read(shared, hook, namespace).await? {
+        match delete(shared, object, limit, "after it ran").await {
+            Err(failure) if failure.class == Class::Transient => return Err(failure),
+            Err(failure) => tracing::warn!(hook = hook.name, reason = failure.reason, "cleaning up: {}", failure.message),
+            Ok(()) => {}
         }
     }
+    Ok(())
 }
 
 /// A kind that hooks may have, and that is never deleted.
@@ -248,11 +262,12 @@ async fn clear(shared: &Shared, object: &Object) -> Result<(), Failure> {
 async fn begin(shared: &Shared, hook: &Hook, object: &Object, limit: Duration) -> Result<(), Failure> {
     if hook.kind != DEFINITION {
         if hook.deletes(DeletePolicy::BeforeHookCreation) {
-            delete(shared, object, limit).await?;
+            delete(shared, object, limit, "before it runs again").await?;
         } else {
             match shared.cluster.get(&object.reference).await {
                 Err(error) if error.is_not_found() => {}
                 Err(error) => return Err(error.failure(&format!("looking for hook {}", object.reference))),
+                Ok(live) if left_over(hook, object, &live) => delete(shared, object, limit, "which an earlier run left").await?,
                 Ok(_) => {
                     let message = format!(
                         "hook {} exists already, and its helm.sh/hook-delete-policy does not delete it before it runs: delete it, or add before-hook-creation",
@@ -267,6 +282,16 @@ async fn begin(shared: &Shared, hook: &Hook, object: &Object, limit: Duration) -
         Ok(_) => Ok(()),
         Err(error) => Err(super::stages::refused(object, &error)),
     }
+}
+
+/// Whether a run of ours, cut off before it could clean up, left this: its own policy deletes it for how it ended.
+fn left_over(hook: &Hook, object: &Object, live: &Value) -> bool {
+    let policy = match ended(&object.reference, live) {
+        Some(Ok(())) => DeletePolicy::HookSucceeded,
+        Some(Err(_)) => DeletePolicy::HookFailed,
+        None => return false,
+    };
+    object::annotation(live, RUN).is_some() && hook.deletes(policy)
 }
 
 /// Whether this run already made the hook's object; if not, the object gets the run's name.
@@ -305,8 +330,9 @@ pub fn quote(log: &str) -> String {
     if skip > 0 { format!("…{text}") } else { text }
 }
 
-async fn delete(shared: &Shared, object: &Object, limit: Duration) -> Result<(), Failure> {
-    let doing = format!("deleting {} before it runs again", object.reference);
+/// Deletes an object and waits until it is gone; `when` is for a sentence.
+async fn delete(shared: &Shared, object: &Object, limit: Duration, when: &str) -> Result<(), Failure> {
+    let doing = format!("deleting {} {when}", object.reference);
     if !shared.cluster.delete(&object.reference, Delete::Background).await.map_err(|error| error.failure(&doing))? {
         return Ok(());
     }

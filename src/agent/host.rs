@@ -1,5 +1,6 @@
 //! What templates may ask of the world, answered by the machine.
 
+use super::blocking::Turn;
 use crate::{
     cluster::{ApiError, Cluster},
     decide::{Class, Failure},
@@ -54,7 +55,8 @@ impl Host for SystemHost {
 pub struct ClusterHost {
     system: SystemHost,
     cluster: Cluster,
-    runtime: tokio::runtime::Handle,
+    /// Given back while the API server is waited for: a slow one keeps no other chart from being rendered.
+    turn: Turn,
     /// The last question that the API server did not answer or refused: rendering failed for that, not for the chart.
     trouble: RefCell<Option<ApiError>>,
     /// Knows what the Secrets hold that were looked up.
@@ -62,9 +64,9 @@ pub struct ClusterHost {
 }
 
 impl ClusterHost {
-    /// A host for one rendering on a thread on which waiting is allowed. To be made within the runtime.
-    pub fn new(cluster: Cluster) -> Rc<ClusterHost> {
-        Rc::new(ClusterHost { system: SystemHost::start(), cluster, runtime: tokio::runtime::Handle::current(), trouble: RefCell::default(), secrets: RefCell::default() })
+    /// A host for one rendering, in its turn to compute.
+    pub fn new(cluster: Cluster, turn: Turn) -> Rc<ClusterHost> {
+        Rc::new(ClusterHost { system: SystemHost::start(), cluster, turn, trouble: RefCell::default(), secrets: RefCell::default() })
     }
 
     /// Knows what templates were given of Secrets: where they put it is theirs, and it is shown nowhere.
@@ -115,7 +117,7 @@ impl Host for ClusterHost {
     /// error, and so is what the server refuses, in its own words.
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String> {
         let gvk = Gvk::new(api_version, kind);
-        let found = self.runtime.block_on(self.cluster.look_up(&gvk, namespace, name));
+        let found = self.turn.pause(self.cluster.look_up(&gvk, namespace, name));
         match found {
             Ok(Some(object)) => {
                 if gvk.is("", "Secret") {

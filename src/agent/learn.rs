@@ -109,8 +109,8 @@ impl<K: Keeper> Driver<K> {
         let app = self.app.clone();
         let (capabilities, cluster) = (self.shared.capabilities.clone(), self.shared.cluster.clone());
         let begun = std::time::Instant::now();
-        let rendered = self.shared.blocking.compute(move || {
-            target::render_files(&app, gathered.files, gathered.layers, next, &capabilities, &ClusterHost::new(cluster))
+        let rendered = self.shared.blocking.compute(move |turn| {
+            target::render_files(&app, gathered.files, gathered.layers, next, &capabilities, &ClusterHost::new(cluster, turn))
         });
         let rendered = rendered.await;
         self.shared.metrics.render_took(begun.elapsed());

@@ -94,6 +94,8 @@ async fn meet(shared: &Arc<Shared>, registry: &Registry, only: Option<&str>, env
         }),
         _ => Ok(app),
     });
+    // A removal is never held up by what else the spec says.
+    let app = app.or_else(|error| App::to_remove(&env).filter(|app| app.finalizer && only.is_none_or(|only| app.target_namespace == only)).ok_or(error));
     match app {
         Ok(app) => {
             let shown = Shown { version: env.resource_version().unwrap_or_default(), others: others(&env), status: env.status.unwrap_or_default() };

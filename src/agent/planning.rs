@@ -46,8 +46,8 @@ pub async fn content(shared: &Shared, app: &App, record: &Record, what: &What) -
         What::Revision(revision) => gather::gather(shared, app, &At::Other(revision.clone())).await?,
     };
     let source = gathered.source.clone();
-    let rendered = shared.blocking.compute(move || {
-        let content = target::render_files(&app_too, gathered.files, gathered.layers, next, &capabilities, &ClusterHost::new(cluster))?;
+    let rendered = shared.blocking.compute(move |turn| {
+        let content = target::render_files(&app_too, gathered.files, gathered.layers, next, &capabilities, &ClusterHost::new(cluster, turn))?;
         Ok(Content { source, ..content })
     });
     rendered.await.map_err(|panic| Failure::new(Class::Bug, "Panic", format!("rendering: {panic}")))?

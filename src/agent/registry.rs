@@ -31,6 +31,13 @@ struct Entry {
     release: (String, String),
 }
 
+/// What a new driver listens to.
+struct New {
+    inbox: mpsc::Receiver<Wake>,
+    seen: watch::Receiver<Arc<App>>,
+    images: Arc<Notify>,
+}
+
 /// Who minds which Environment. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Registry {
@@ -75,36 +82,64 @@ impl Registry {
 
     /// An Environment as it is now: its driver is told, or started.
     pub async fn meet<K: Keeper + 'static>(&self, shared: &Arc<Shared>, app: App, keeper: K, shown: Shown) {
-        let known = self.entries.lock().expect("no panic while held").get(&app.id()).map(|entry| {
-            entry.app.send_replace(Arc::new(app.clone()));
-            entry.inbox.clone()
-        });
-        if let Some(inbox) = known
-            && inbox.send(Wake::App(Box::new(app.clone()))).await.is_ok()
-        {
-            if !shown.version.is_empty() {
-                let _ = inbox.send(Wake::Status(Box::new(shown))).await;
+        loop {
+            let (driver, new) = self.driver_of(&app);
+            if let Some(new) = new {
+                return self.begin(shared, app, keeper, shown, new);
             }
-            return;
+            if driver.send(Wake::App(Box::new(app.clone()))).await.is_ok() {
+                if !shown.version.is_empty() {
+                    let _ = driver.send(Wake::Status(Box::new(shown))).await;
+                }
+                return;
+            }
+            // It ended between the two: nobody listens there any more.
         }
-        let status = shown.status;
+    }
+
+    /// The inbox of an environment's driver; with what belongs to a new one, where none listens.
+    fn driver_of(&self, app: &App) -> (mpsc::Sender<Wake>, Option<New>) {
+        let mut entries = self.entries.lock().expect("no panic while held");
+        if let Some(entry) = entries.get(&app.id()).filter(|entry| !entry.inbox.is_closed()) {
+            entry.app.send_replace(Arc::new(app.clone()));
+            return (entry.inbox.clone(), None);
+        }
         let (sender, inbox) = mpsc::channel(INBOX);
         let (shown, seen) = watch::channel(Arc::new(app.clone()));
         let images = Arc::new(Notify::new());
-        super::updates::start(shared, self, seen, images.clone(), &status);
-        let entry = Entry { inbox: sender, app: shown, images, release: (app.target_namespace.clone(), app.release.clone()) };
-        self.entries.lock().expect("no panic while held").insert(app.id(), entry);
+        let entry = Entry { inbox: sender.clone(), app: shown, images: images.clone(), release: (app.target_namespace.clone(), app.release.clone()) };
+        entries.insert(app.id(), entry);
+        (sender, Some(New { inbox, seen, images }))
+    }
+
+    fn begin<K: Keeper + 'static>(&self, shared: &Arc<Shared>, app: App, keeper: K, shown: Shown, new: New) {
+        super::updates::start(shared, self, new.seen, new.images, &shown.status);
         shared.metrics.environment(&app.id());
-        let (this, id) = (self.clone(), app.id());
-        let driver = Driver::new(shared.clone(), app, keeper, inbox, status);
-        let shared_too = shared.clone();
+        let (this, id, shared_too) = (self.clone(), app.id(), shared.clone());
+        let driver = Driver::new(shared.clone(), app, keeper, new.inbox, shown.status);
         shared.tasks.spawn(async move {
-            drive(driver, &id).await;
+            let mut driver = driver;
+            drive(&mut driver, &id).await;
             tracing::info!(environment = id, reason = "Released", "no longer minded");
-            shared_too.metrics.forget(&id);
-            shared_too.inputs.keep(&id, &[]);
-            this.entries.lock().expect("no panic while held").remove(&id);
+            let (keeper, next) = this.end(driver, &id);
+            if let Some(app) = next {
+                this.meet(&shared_too, *app, keeper, Shown::default()).await;
+            } else if !this.ids().contains(&id) {
+                shared_too.metrics.forget(&id);
+                shared_too.inputs.keep(&id, &[]);
+            }
         });
+    }
+
+    /// A driver has ended: its keeper, and the Environment of the same name that was told to it meanwhile, for another driver to
+    /// mind. One that another minds already stays.
+    fn end<K: Keeper>(&self, driver: Driver<K>, id: &str) -> (K, Option<Box<App>>) {
+        let mut entries = self.entries.lock().expect("no panic while held");
+        let left = driver.end();
+        if entries.get(id).is_some_and(|entry| entry.inbox.is_closed()) {
+            entries.remove(id);
+        }
+        left
     }
 
     /// The Environment has gone: its driver ends when it next listens.
@@ -120,7 +155,7 @@ impl Registry {
 
 /// Drives until the Environment is let go. A panic is a crash of this one environment: what is known is forgotten, the record
 /// is read anew, and the others notice nothing.
-async fn drive<K: Keeper>(mut driver: Driver<K>, id: &str) {
+async fn drive<K: Keeper>(driver: &mut Driver<K>, id: &str) {
     let mut pause = PANIC_PAUSE.0;
     loop {
         match AssertUnwindSafe(driver.run(false)).catch_unwind().await {

@@ -401,11 +401,50 @@ pub async fn remove(shared: &Shared, objects: &[Object], environment: &str) -> R
             tracing::info!(environment, object = %object.reference, ours, "kept: not ours or asked to be kept");
             continue;
         }
+        children_first(shared, objects, &object.reference, environment).await?;
         if shared.cluster.delete(&object.reference, Delete::Background).await.map_err(|error| error.failure(&doing))? {
             removed += 1;
         }
     }
     Ok(removed)
+}
+
+/// How long a namespace waits in the step itself for the Environments in it, and how often they are looked at meanwhile: most are
+/// quick to go. For others the stage is tried again, and keeps no room from them.
+const CHILDREN_WAIT: (u32, Duration) = (20, Duration::from_millis(250));
+
+/// A namespace that goes takes the release records in it along, and what an Environment in it had elsewhere would stay for ever:
+/// Environments of the same set go before. (In Helm's order kinds that it does not know come after namespaces.)
+async fn children_first(shared: &Shared, objects: &[Object], namespace: &ObjectRef, environment: &str) -> Result<(), Failure> {
+    if !namespace.gvk.is("", "Namespace") {
+        return Ok(());
+    }
+    let inside = |object: &&Object| object.reference.gvk.is("windlass.dev", "Environment") && object.reference.namespace.as_ref() == Some(&namespace.name);
+    for child in objects.iter().filter(inside) {
+        let mut looks = 0;
+        while remains(shared, child, environment).await? {
+            if looks == 0 {
+                let deleted = shared.cluster.delete(&child.reference, Delete::Background).await;
+                deleted.map_err(|error| error.failure(&format!("deleting {}", child.reference)))?;
+            }
+            looks += 1;
+            if looks == CHILDREN_WAIT.0 {
+                let message = format!("deleting {namespace}: {} is still there, and its release goes first", child.reference);
+                return Err(Failure::new(Class::Transient, "ChildrenFirst", message));
+            }
+            tokio::time::sleep(CHILDREN_WAIT.1).await;
+        }
+    }
+    Ok(())
+}
+
+/// Whether an object that is to go is there yet.
+async fn remains(shared: &Shared, object: &Object, environment: &str) -> Result<bool, Failure> {
+    match shared.cluster.get(&object.reference).await {
+        Ok(live) => Ok(is_ours(&live, object, environment) && !ownership::keep(&live) && !ownership::prune_forbidden(&live)),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.failure(&format!("waiting until {} is gone", object.reference))),
+    }
 }
 
 /// Takes our mark off a live object.

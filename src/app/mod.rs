@@ -34,6 +34,8 @@ pub struct App {
     pub finalizer: bool,
     /// `metadata.uid`; empty for a file.
     pub uid: String,
+    /// The Environment whose chart holds this one, as `namespace/name`: it waits until this one is ready.
+    pub parent: Option<String>,
     /// The spec as written.
     pub spec: EnvironmentSpec,
     /// The release's name.
@@ -192,6 +194,7 @@ impl App {
             deleting: meta.deletion_timestamp.is_some(),
             finalizer: meta.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
             uid: meta.uid.clone().unwrap_or_default(),
+            parent: annotation(crate::object::ownership::ENVIRONMENT),
             requests: Requests {
                 sync: annotation(SYNC),
                 retry: annotation(RETRY),
@@ -214,6 +217,21 @@ impl App {
             release,
             spec,
         })
+    }
+
+    /// An Environment that cannot be meant, and that is to go: what its removal needs is where its release is and what becomes of
+    /// that. `None` where even that is not to be told.
+    pub fn to_remove(env: &Environment) -> Option<App> {
+        env.metadata.deletion_timestamp.as_ref()?;
+        let ReleaseSpec { name, namespace, timeout, .. } = &env.spec.release;
+        let timeout = Some(timeout).filter(|text| humantime::parse_duration(text).is_ok_and(|time| time >= Duration::from_secs(1))).cloned().unwrap_or_else(|| ReleaseSpec::default().timeout);
+        let spec = serde_json::json!({
+            // Nothing is fetched for a removal: the record says what goes.
+            "source": { "git": { "url": env.spec.source.git_url(), "branch": env.spec.source.branch() } },
+            "release": { "name": name, "namespace": namespace, "timeout": timeout },
+            "deletionPolicy": env.spec.deletion_policy,
+        });
+        App::resolve(&Environment { metadata: env.metadata.clone(), spec: serde_json::from_value(spec).ok()?, status: env.status.clone() }).ok()
     }
 
     /// `namespace/name`: how logs, metrics and people call it.

@@ -17,6 +17,7 @@ mod promotion;
 mod quiet;
 mod release;
 mod testing;
+mod trouble;
 mod images;
 #[allow(clippy::unwrap_used)] // the same helper as in tests/it, where tests may
 #[path = "../it/registry.rs"]

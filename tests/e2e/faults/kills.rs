@@ -5,6 +5,7 @@
 //! there; its end state must be the undisturbed one, and no hook may have run once more than there without a word about it.
 
 use super::{Random, all, mixture::hooks, world::*};
+use serde_json::json;
 use std::{
     collections::BTreeMap,
     process::Command,
@@ -31,10 +32,15 @@ enum Operation {
     /// An upgrade whose test fails, and what follows from that.
     Rollback,
     Uninstall,
+    /// An upgrade whose new set stands beside the old one and is watched for a while before that goes.
+    BlueGreen,
+    /// An upgrade before which every old Pod goes.
+    Recreate,
 }
 
 impl Operation {
-    const ALL: [Operation; 4] = [Operation::Install, Operation::Upgrade, Operation::Rollback, Operation::Uninstall];
+    const ALL: [Operation; 6] =
+        [Operation::Install, Operation::Upgrade, Operation::Rollback, Operation::Uninstall, Operation::BlueGreen, Operation::Recreate];
 
     fn word(self) -> &'static str {
         match self {
@@ -42,14 +48,25 @@ impl Operation {
             Operation::Upgrade => "upgrade",
             Operation::Rollback => "rollback",
             Operation::Uninstall => "uninstall",
+            Operation::BlueGreen => "blue-green",
+            Operation::Recreate => "recreate",
+        }
+    }
+
+    /// Creates the Environment that it is done to.
+    fn create(self, case: &Case) {
+        match self {
+            Operation::BlueGreen => case.create_with(json!({"strategy": {"type": "BlueGreen", "keep": "2s"}})),
+            Operation::Recreate => case.create_with(json!({"strategy": {"type": "Recreate"}})),
+            _ => case.create(),
         }
     }
 
     /// Asks for it; the agent that does it starts afterwards.
     fn ask(self, case: &Case) {
         match self {
-            Operation::Install => case.create(),
-            Operation::Upgrade => case.world.set(&case.namespace, Revision::Second),
+            Operation::Install => self.create(case),
+            Operation::Upgrade | Operation::BlueGreen | Operation::Recreate => case.world.set(&case.namespace, Revision::Second),
             Operation::Rollback => case.world.set(&case.namespace, Revision::Bad),
             Operation::Uninstall => case.delete(),
         }
@@ -60,7 +77,7 @@ impl Operation {
         let world = case.world;
         case.until(self.word(), agent, |env| match self {
             Operation::Install => settled(env, world.commit(Revision::First), 1),
-            Operation::Upgrade => settled(env, world.commit(Revision::Second), 2),
+            Operation::Upgrade | Operation::BlueGreen | Operation::Recreate => settled(env, world.commit(Revision::Second), 2),
             Operation::Rollback => env.is_some_and(|env| {
                 let [ready, reason, _] = xtask::agent::condition(env, "Ready");
                 at_rest(env) && ready == "False" && reason == "TestsFailed" && env["status"]["release"]["number"] == 3
@@ -82,7 +99,7 @@ fn begin(case: &Case, operation: Operation) -> (Proxy, std::path::PathBuf, Proce
     let (proxy, kubeconfig) = case.proxy(&case.namespace);
     let agent = case.world.agent(&case.namespace, Some(&case.namespace), &kubeconfig);
     if operation != Operation::Install {
-        case.create();
+        operation.create(case);
         Operation::Install.wait(case, &agent);
         calmed(&proxy);
     }

@@ -5,11 +5,13 @@
 
 mod denied;
 mod fencing;
+mod hooks;
 mod idle;
 mod kills;
 mod mixture;
 mod outage;
 mod pressure;
+mod watches;
 mod world;
 
 /// Whether every case is run, not only a spread of them.

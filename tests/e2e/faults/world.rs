@@ -92,8 +92,13 @@ impl World {
 
     /// An agent; with a namespace for its own only, under a lease of that namespace's name.
     pub fn agent(&self, name: &str, namespace: Option<&str>, kubeconfig: &Path) -> Process {
+        self.agent_for(LEASE, name, namespace, kubeconfig)
+    }
+
+    /// The same under a lease of this length.
+    pub fn agent_for(&self, lease: &str, name: &str, namespace: Option<&str>, kubeconfig: &Path) -> Process {
         let started = self.cluster.supervisor().spawn(name, &program(), |command| {
-            command.args(["agent", "--metrics-addr", "127.0.0.1:0", "--log-format", "text", "--leader-elect-lease-duration", LEASE]);
+            command.args(["agent", "--metrics-addr", "127.0.0.1:0", "--log-format", "text", "--leader-elect-lease-duration", lease]);
             command.args(["--leader-elect-resource-namespace", "default", "--leader-elect-resource-name", namespace.unwrap_or("everybody")]);
             if let Some(namespace) = namespace {
                 command.args(["--watch-namespace", namespace]);
@@ -125,8 +130,13 @@ impl Case {
 
     /// Creates the Environment.
     pub fn create(&self) {
+        self.create_with(json!({}));
+    }
+
+    /// Creates the Environment with some keys of its spec set otherwise.
+    pub fn create_with(&self, spec: Value) {
         let url = self.world.repo().url();
-        let object = json!({
+        let mut object = json!({
             "apiVersion": "windlass.dev/v1alpha1", "kind": "Environment",
             "metadata": {"name": APP, "namespace": self.namespace},
             "spec": {
@@ -135,6 +145,9 @@ impl Case {
                 "health": {"timeout": "3m"}, "tests": {"timeout": "3m"},
             },
         });
+        for (key, value) in spec.as_object().into_iter().flatten() {
+            object["spec"][key] = value.clone();
+        }
         let path = format!("/apis/windlass.dev/v1alpha1/namespaces/{}/environments", self.namespace);
         self.world.cluster.api().create(&path, &object).expect("the Environment is taken");
     }

@@ -8,6 +8,9 @@ metadata:
     {{- with .policy }}
     helm.sh/hook-delete-policy: {{ . }}
     {{- end }}
+    {{- with .weight }}
+    helm.sh/hook-weight: {{ . | quote }}
+    {{- end }}
 spec:
   backoffLimit: 0
   template:
