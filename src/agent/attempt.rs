@@ -1,7 +1,7 @@
 //! The stages of an open attempt: what is sent to the cluster. Each can be done again after a crash; repairs and letting go are done
 //! by the same means.
 
-use super::{Driver, Keeper, hooks, stages, drive::now, learn::kinds, target::Content};
+use super::{Driver, Keeper, hooks, stages, drive::{kept, now}, learn::kinds, target::Content};
 use crate::{
     decide::{self, Class, Entry, Failure, Mark, Op, Phase, Stage, Waves},
     object::{Object, ObjectRef, Packed, sort_waves_back, wave_ends},
@@ -254,10 +254,8 @@ impl<K: Keeper> Driver<K> {
 
     /// All that a removal takes away, in its order.
     pub(super) async fn removed_objects(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
-        if let Some((known, objects)) = &self.work.removed
-            && *known == number
-        {
-            return Ok(objects.objects());
+        if let Some(objects) = kept(&self.work.removed, number) {
+            return Ok(objects);
         }
         let held = self.held(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
         let (release, helms) = (held.release.clone(), of_helm(held.mark.as_ref()));
@@ -265,17 +263,14 @@ impl<K: Keeper> Driver<K> {
         let mut objects = stages::as_recorded(found, helms);
         objects.extend(self.before(number).await?);
         sort_waves_back(&mut objects);
-        let objects = objects;
         self.work.removed = Some((number, Packed::new(&objects)));
         Ok(objects)
     }
 
     /// The objects of the open attempt.
     pub(super) async fn attempt_objects(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
-        if let Some((known, objects)) = &self.work.objects
-            && *known == number
-        {
-            return Ok(objects.objects());
+        if let Some(objects) = kept(&self.work.objects, number) {
+            return Ok(objects);
         }
         let release = match self.held(number).await {
             Ok(held) => held.release.clone(),

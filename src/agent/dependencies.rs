@@ -1,11 +1,11 @@
 //! The Environments that one waits for: read once, then watched, so that waiting costs no request.
 
-use super::{Driver, Keeper, drive::now};
+use super::{Driver, Keeper, drive::now, objects::reference};
 use crate::{
     app::DependencySpec,
     cluster::ApiError,
     decide::{Class, Dependencies, backoff},
-    object::{Gvk, ObjectRef, ownership},
+    object::{ObjectRef, ownership},
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -32,7 +32,7 @@ impl<K: Keeper> Driver<K> {
         }
         let mut unmet = Vec::new();
         for wanted in &self.app.spec.depends_on {
-            let target = reference(&self.app.namespace, wanted);
+            let target = wanted_of(&self.app.namespace, wanted);
             let live = self.shared.inputs.get(&self.app.id(), &target).await?;
             unmet.extend(lacking(wanted, &target, live.as_ref()));
         }
@@ -59,7 +59,7 @@ impl<K: Keeper> Driver<K> {
 
     /// The names along a way that comes back to this Environment, or to one that waits for it as it holds it.
     async fn cycle(&self) -> Result<Option<Vec<String>>, ApiError> {
-        let own = reference(&self.app.namespace, &DependencySpec { name: self.app.name.clone(), namespace: None, condition: String::new() });
+        let own = reference(&self.app.namespace, &self.app.name);
         let above = self.above().await?;
         let mut ways: BTreeMap<ObjectRef, Vec<String>> = BTreeMap::new();
         let mut open: VecDeque<(ObjectRef, Vec<DependencySpec>)> = VecDeque::from([(own.clone(), self.app.spec.depends_on.clone())]);
@@ -67,7 +67,7 @@ impl<K: Keeper> Driver<K> {
         while let Some((from, next)) = open.pop_front() {
             let way = ways.get(&from).cloned().unwrap_or_default();
             for wanted in &next {
-                let target = reference(from.namespace.as_deref().unwrap_or_default(), wanted);
+                let target = wanted_of(from.namespace.as_deref().unwrap_or_default(), wanted);
                 let mut longer = way.clone();
                 longer.push(id(&target));
                 if target == own {
@@ -95,18 +95,15 @@ pub(super) fn concerns(object: &ObjectRef) -> bool {
     object.gvk.is("windlass.dev", "Environment")
 }
 
-fn reference(namespace: &str, wanted: &DependencySpec) -> ObjectRef {
-    ObjectRef {
-        gvk: Gvk::new("windlass.dev/v1alpha1", "Environment"),
-        namespace: Some(wanted.namespace.clone().unwrap_or_else(|| namespace.to_owned())),
-        name: wanted.name.clone(),
-    }
+/// The Environment that one in `namespace` wants.
+fn wanted_of(namespace: &str, wanted: &DependencySpec) -> ObjectRef {
+    reference(wanted.namespace.as_deref().unwrap_or(namespace), &wanted.name)
 }
 
 /// The Environment of an id, `namespace/name`.
 fn of_id(id: &str) -> Option<ObjectRef> {
     let (namespace, name) = id.split_once('/')?;
-    Some(reference(namespace, &DependencySpec { name: name.to_owned(), namespace: None, condition: String::new() }))
+    Some(reference(namespace, name))
 }
 
 fn id(reference: &ObjectRef) -> String {
@@ -136,7 +133,7 @@ mod tests {
     #[test]
     fn what_lacks_is_said() {
         let wanted = DependencySpec { name: "db".into(), namespace: None, condition: "Ready".into() };
-        let target = reference("shop", &wanted);
+        let target = wanted_of("shop", &wanted);
         let say = |live: Option<&serde_json::Value>| lacking(&wanted, &target, live).unwrap_or_default();
         assert_eq!(say(None), "shop/db does not exist");
         let mut live = json!({"metadata": {"generation": 2}, "status": {"observedGeneration": 1}});

@@ -6,7 +6,7 @@ use crate::{
     cluster::{Held, Records, Seen},
     metrics::Live,
     decide::{self, Decision, Facts, Failure, Millis, Policy, Record, Step, View},
-    object::{ObjectRef, Packed},
+    object::{Object, ObjectRef, Packed},
     secrets::Redactor,
 };
 use std::{
@@ -130,6 +130,11 @@ pub struct Work {
     pub began: Option<(u64, decide::Stage)>,
     /// The attempt and stage whose hooks have all ended well, as this agent saw.
     pub hooked: Option<(u64, decide::Stage)>,
+}
+
+/// The objects that are kept of the release of that number.
+pub(super) fn kept(objects: &Option<(u64, Packed)>, number: u64) -> Option<Vec<Object>> {
+    objects.as_ref().filter(|(known, _)| *known == number).map(|(_, objects)| objects.objects())
 }
 
 /// Whether webhooks tell of what is pushed to the branch: then it is looked at less often.
@@ -461,7 +466,7 @@ impl<K: Keeper> Driver<K> {
 
     /// The sentence without what sops had encrypted and what the release's Secrets hold.
     pub(super) fn clean(&self, sentence: &str) -> String {
-        let released = self.work.objects.as_ref().map(|(_, objects)| Redactor::of_objects(&objects.objects()));
+        let released = self.work.objects.as_ref().map(|(_, objects)| Redactor::of_objects(&objects.those(|reference| reference.gvk.is("", "Secret"))));
         self.work.redactor.clone().and(&released.unwrap_or_default()).clean(sentence)
     }
 

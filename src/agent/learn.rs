@@ -1,6 +1,6 @@
 //! Steps that learn: they read, and note what they found as facts. They change nothing.
 
-use super::{ClusterHost, Driver, Keeper, drive::{Told, now}, gather::{self, At}, status::short, target::{self, Content}};
+use super::{ClusterHost, Driver, Keeper, drive::{Told, kept, now}, gather::{self, At}, status::short, target::{self, Content}};
 use crate::{
     decide::{Class, Failure, Head, Millis, Step, Target, backoff},
     app::LintStatus,
@@ -152,10 +152,8 @@ impl<K: Keeper> Driver<K> {
 
     /// The objects of a release, as they are applied.
     pub(super) async fn released(&mut self, number: u64) -> Result<Vec<Object>, Failure> {
-        if let Some((known, objects)) = &self.work.objects
-            && *known == number
-        {
-            return Ok(objects.objects());
+        if let Some(objects) = kept(&self.work.objects, number) {
+            return Ok(objects);
         }
         let held = self.records.get(number).await.map_err(|error| error.failure(&format!("reading release {number}")))?;
         let Some(held) = held else { return Ok(Vec::new()) };

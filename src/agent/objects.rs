@@ -129,7 +129,8 @@ async fn invalid(keeper: &ObjectKeeper, env: &Environment, error: &SpecError) {
     let _ = keeper.cluster.merge(&reference, "status", &json!({ "status": status })).await;
 }
 
-fn reference(namespace: &str, name: &str) -> ObjectRef {
+/// The Environment of that name.
+pub(super) fn reference(namespace: &str, name: &str) -> ObjectRef {
     ObjectRef { gvk: Gvk::new("windlass.dev/v1alpha1", "Environment"), namespace: Some(namespace.into()), name: name.into() }
 }
 

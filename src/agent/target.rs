@@ -18,6 +18,7 @@ use crate::{
     sources::{GitSpec, Snapshot, SourceError},
     transform::{self, Strategy},
     value::{Map, Value},
+    plan::diff::yaml_of,
     yaml,
 };
 use base64::Engine as _;
@@ -470,21 +471,27 @@ fn transformed(app: &App, rendered: &mut Rendered) -> Result<(), Failure> {
     let mut objects = read(&rendered.manifest)?;
     let hooks = rendered.hooks.iter().map(|hook| read(&hook.manifest)).collect::<Result<Vec<_>, _>>()?;
     changes.check(objects.iter().chain(hooks.iter().flatten()), &app.target_namespace).map_err(|error| failed(error.to_string()))?;
-    let write = |text: &mut String, object: &Object| {
-        let path = object.source.as_deref().unwrap_or_default();
-        render::push_document(text, path, &yaml::to_yaml(&crate::object::to_datum(&object.json)));
-    };
     changes.apply(&mut objects, &app.target_namespace).map_err(|error| failed(error.to_string()))?;
-    rendered.manifest = String::new();
-    objects.iter().for_each(|object| write(&mut rendered.manifest, object));
+    rendered.manifest = manifest_of(&objects);
     for (hook, mut objects) in rendered.hooks.iter_mut().zip(hooks) {
         changes.apply(&mut objects, &app.target_namespace).map_err(|error| failed(error.to_string()))?;
-        let texts: Vec<String> = objects.iter().map(|object| yaml::to_yaml(&crate::object::to_datum(&object.json))).collect();
-        hook.manifest = texts.join("---\n");
+        hook.manifest = hook_of(&objects);
     }
     // A hook that a patch deleted is none any more.
     rendered.hooks.retain(|hook| !hook.manifest.is_empty());
     Ok(())
+}
+
+/// A release's manifest of these objects, each under its template's name.
+fn manifest_of(objects: &[Object]) -> String {
+    let mut text = String::new();
+    objects.iter().for_each(|object| render::push_document(&mut text, object.source.as_deref().unwrap_or_default(), &yaml_of(&object.json)));
+    text
+}
+
+/// A hook's manifest of these objects.
+fn hook_of(objects: &[Object]) -> String {
+    objects.iter().map(|object| yaml_of(&object.json)).collect::<Vec<_>>().join("---\n")
 }
 
 /// The set in the colour that does not serve now, where the strategy has colours; else as it is.
@@ -495,18 +502,13 @@ pub fn coloured(app: &App, rendered: &Rendered, serving: Option<&str>) -> Result
     let colour = transform::other(serving);
     let objects = transform::coloured(&plain, colour, preview).map_err(|error| failed(error.to_string()))?;
     let mut coloured = rendered.clone();
-    coloured.manifest = String::new();
-    for object in &objects {
-        let text = yaml::to_yaml(&crate::object::to_datum(&object.json));
-        render::push_document(&mut coloured.manifest, object.source.as_deref().unwrap_or_default(), &text);
-    }
+    coloured.manifest = manifest_of(&objects);
     for hook in &mut coloured.hooks {
         // Before an upgrade what the old set reads is there; without a colour it has its plain names.
         let reads = if hook.events.contains(&release::Event::PreUpgrade) { serving } else { Some(colour) };
         let documents = crate::object::split_documents(&hook.manifest).map_err(|error| failed(error.to_string()))?;
         if let Some(changed) = reads.and_then(|colour| transform::reading(&documents, &plain, colour)) {
-            let texts: Vec<String> = changed.iter().map(|object| yaml::to_yaml(&crate::object::to_datum(&object.json))).collect();
-            hook.manifest = texts.join("---\n");
+            hook.manifest = hook_of(&changed);
         }
         if hook.events.contains(&release::Event::Test) {
             hook.manifest = transform::previewed(&hook.manifest, &objects, preview);

@@ -25,12 +25,17 @@ impl Packed {
 
     /// The objects.
     pub fn objects(&self) -> Vec<Object> {
+        self.those(|_| true)
+    }
+
+    /// Those of them that are asked for; the others stay packed.
+    pub fn those(&self, wanted: impl Fn(&ObjectRef) -> bool) -> Vec<Object> {
         let object = |(reference, source, datum): &(ObjectRef, Option<Box<str>>, Datum)| Object {
             reference: reference.clone(),
             json: unpack(datum),
             source: source.as_deref().map(Into::into),
         };
-        self.0.iter().map(object).collect()
+        self.0.iter().filter(|(reference, ..)| wanted(reference)).map(object).collect()
     }
 }
 
@@ -68,6 +73,7 @@ mod tests {
         all[1].reference.name = "kept as it is".into();
         let packed = Packed::new(&all);
         assert_eq!(packed.objects(), all);
+        assert_eq!(packed.those(|reference| reference.name == "a"), all[..1]);
         assert_eq!(serde_json::to_string(&packed.objects()).unwrap(), serde_json::to_string(&all).unwrap());
     }
 }

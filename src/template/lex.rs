@@ -106,7 +106,7 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-fn is_alphanumeric(rune: Option<char>) -> bool {
+pub(super) fn is_alphanumeric(rune: Option<char>) -> bool {
     rune.is_some_and(|rune| rune == '_' || utf8::is_letter(rune) || utf8::is_digit(rune))
 }
 
@@ -153,7 +153,7 @@ fn keyword(word: &[u8]) -> Option<Kind> {
 }
 
 /// A rune as Go's `%#U` prints it: `U+0026 '&'`.
-fn show_rune(rune: Option<char>) -> String {
+pub(super) fn show_rune(rune: Option<char>) -> String {
     match rune {
         None => "U+FFFFFFFFFFFFFFFF".into(), // Go's eof is -1
         Some(rune) if utf8::is_print(rune) => format!("U+{:04X} '{rune}'", rune as u32),

@@ -228,16 +228,22 @@ fn plain_manifests_become_a_release() {
     f.until(SOON, "drift is put back", || message(&f, "plain") == "{{ not a template }}");
 }
 
-#[test]
-fn missing_dependencies_are_fetched_once() {
-    let (f, repo) = (Fixture::get("chart-deps"), Repository::new("chart-deps"));
-    let folder = places().folder("deps");
+/// The folder of a chart repository with one little chart, as helm makes it.
+fn repository_of_child(name: &str) -> std::path::PathBuf {
+    let folder = places().folder(name);
     let child = folder.join("child");
     std::fs::create_dir_all(child.join("templates")).expect("a folder");
     std::fs::write(child.join("Chart.yaml"), "apiVersion: v2\nname: child\nversion: 0.1.0\n").expect("a file");
     std::fs::write(child.join("templates/c.yaml"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-child}\n").expect("a file");
     helm(&["package", &child.display().to_string(), "-d", &folder.display().to_string()]);
     helm(&["repo", "index", &folder.display().to_string()]);
+    folder
+}
+
+#[test]
+fn missing_dependencies_are_fetched_once() {
+    let (f, repo) = (Fixture::get("chart-deps"), Repository::new("chart-deps"));
+    let folder = repository_of_child("deps");
     let web = Http::start(&folder, Rules::default());
     let url = web.url();
     repo.push("Chart.yaml", |text| format!("{text}dependencies:\n- {{name: child, version: ~0.1, repository: \"{url}\"}}\n"));
@@ -255,13 +261,7 @@ fn missing_dependencies_are_fetched_once() {
 #[test]
 fn a_private_dependency_is_fetched_with_its_own_credentials() {
     let (f, repo) = (Fixture::get("private-deps"), Repository::new("private-deps"));
-    let folder = places().folder("private-deps");
-    let child = folder.join("child");
-    std::fs::create_dir_all(child.join("templates")).expect("a folder");
-    std::fs::write(child.join("Chart.yaml"), "apiVersion: v2\nname: child\nversion: 0.1.0\n").expect("a file");
-    std::fs::write(child.join("templates/c.yaml"), "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: from-child}\n").expect("a file");
-    helm(&["package", &child.display().to_string(), "-d", &folder.display().to_string()]);
-    helm(&["repo", "index", &folder.display().to_string()]);
+    let folder = repository_of_child("private-deps");
     // `ship:hush`
     let web = Http::start(&folder, Rules { authorization: Some("Basic c2hpcDpodXNo".into()) });
     let url = web.url();

@@ -6,6 +6,7 @@
 
 mod parse;
 
+use super::{Val, compare};
 use crate::value::Value;
 use parse::{Node, Slice};
 use std::borrow::Cow;
@@ -55,7 +56,7 @@ fn print_item(out: &mut Vec<u8>, item: &Item<'_>) {
         Some(Value::Null) => out.extend_from_slice(b"null"),
         Some(Value::String(text)) => out.extend_from_slice(text.as_bytes()),
         Some(value @ (Value::List(_) | Value::Map(_))) => out.extend_from_slice(crate::yaml::to_json(value, true).as_bytes()),
-        Some(value) => out.extend_from_slice(super::fmt::sprint(&[super::Val::from_value(value)]).as_bytes()),
+        Some(value) => out.extend_from_slice(super::fmt::sprint(&[Val::from_value(value)]).as_bytes()),
     }
 }
 
@@ -187,29 +188,18 @@ impl<'t> Run<'t> {
 
 /// What a filter's operator says; `None` where the kinds do not go together. Text, numbers of one kind, and truth values do.
 fn compare(left: Option<&Value>, right: Option<&Value>, operator: &str) -> Option<bool> {
-    let (left, right) = (left?, right?);
-    let order = match (left, right) {
-        (Value::Bool(a), Value::Bool(b)) => return matches!(operator, "==" | "!=").then_some((a == b) == (operator == "==")),
-        (Value::String(a), Value::String(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
-        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
-        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
-        (Value::Uint(a), Value::Uint(b)) => Some(a.cmp(b)),
-        (Value::Int(a), Value::Uint(b)) => Some(i128::from(*a).cmp(&i128::from(*b))),
-        (Value::Uint(a), Value::Int(b)) => Some(i128::from(*a).cmp(&i128::from(*b))),
+    let basic = |value: Option<&Value>| value.filter(|value| !matches!(value, Value::Null | Value::List(_) | Value::Map(_))).map(Val::from_value);
+    let (left, right) = (basic(left)?, [basic(right)?]);
+    let told = match operator {
+        "==" => compare::eq(&left, &right),
+        "!=" => compare::eq(&left, &right).map(|equal| !equal),
+        "<" => compare::lt(&left, &right[0]),
+        "<=" => compare::le(&left, &right[0]),
+        ">" => compare::le(&left, &right[0]).map(|at_most| !at_most),
+        ">=" => compare::lt(&left, &right[0]).map(|less| !less),
         _ => return None,
     };
-    let is = |wanted: &[std::cmp::Ordering]| order.is_some_and(|order| wanted.contains(&order));
-    use std::cmp::Ordering::{Equal, Less};
-    Some(match operator {
-        "==" => is(&[Equal]),
-        "!=" => !is(&[Equal]),
-        "<" => is(&[Less]),
-        "<=" => is(&[Less, Equal]),
-        // As client-go has them: the contrary of the other, so that they hold where there is no order.
-        ">" => !is(&[Less, Equal]),
-        ">=" => !is(&[Less]),
-        _ => return None,
-    })
+    told.ok()
 }
 
 /// `evalField`: the member of each map; it fails where nothing is found at all.
@@ -268,9 +258,10 @@ fn children(item: Item<'_>) -> Vec<Item<'_>> {
     match item {
         Some(Cow::Borrowed(Value::Map(map))) => map.values().map(|value| Some(Cow::Borrowed(value))).collect(),
         Some(Cow::Owned(Value::Map(map))) => map.into_values().map(|value| Some(Cow::Owned(value))).collect(),
-        Some(Cow::Borrowed(Value::String(text))) => text.as_bytes().iter().map(|byte| Some(Cow::Owned(Value::Uint(u64::from(*byte))))).collect(),
-        Some(Cow::Owned(Value::String(text))) => text.as_bytes().iter().map(|byte| Some(Cow::Owned(Value::Uint(u64::from(*byte))))).collect(),
-        item => elements(&item).unwrap_or_default(),
+        item => match item.as_deref() {
+            Some(Value::String(text)) => text.as_bytes().iter().map(|byte| Some(Cow::Owned(Value::Uint(u64::from(*byte))))).collect(),
+            _ => elements(&item).unwrap_or_default(),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! client-go's `util/jsonpath/parser.go`.
 
-use crate::template::{quote, utf8};
+use crate::template::{lex::{is_alphanumeric, show_rune}, quote, utf8};
 
 /// A step of a path.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,16 +68,6 @@ fn is_terminator(letter: Option<char>) -> bool {
     letter.is_none_or(|letter| " \t\r\n.,[]$@{}".contains(letter))
 }
 
-fn is_word(letter: char) -> bool {
-    letter == '_' || utf8::is_letter(letter) || utf8::is_digit(letter)
-}
-
-/// `%#U`
-fn unicode(letter: char) -> String {
-    let shown = if letter.is_control() { String::new() } else { format!(" '{letter}'") };
-    format!("U+{:04X}{shown}", u32::from(letter))
-}
-
 impl<'t> Parser<'t> {
     fn peek(&self) -> Option<char> {
         self.text[self.at..].chars().next()
@@ -121,7 +111,7 @@ impl<'t> Parser<'t> {
                 self.at += 2;
                 self.consume();
                 nodes.push(Node::Recursive);
-                if self.peek().is_some_and(is_word) {
+                if is_alphanumeric(self.peek()) {
                     nodes.push(self.field());
                 }
                 continue;
@@ -135,8 +125,8 @@ impl<'t> Parser<'t> {
                 Some(mark @ ('"' | '\'')) => nodes.push(self.quoted(mark)?),
                 Some('.') => nodes.push(self.field()),
                 Some(letter) if letter == '+' || letter == '-' || utf8::is_digit(letter) => nodes.push(self.number()?),
-                Some(letter) if is_word(letter) => nodes.push(self.identifier()),
-                Some(letter) => return Err(format!("unrecognized character in action: {}", unicode(letter))),
+                letter if is_alphanumeric(letter) => nodes.push(self.identifier()),
+                letter => return Err(format!("unrecognized character in action: {}", show_rune(letter))),
             }
         }
     }

@@ -23,9 +23,17 @@ pub fn binary(profile: &str) -> Result<PathBuf> {
     if !status.success() {
         bail!("building windlass ended with {status}");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| sys::root_dir().join("target"), PathBuf::from);
-    let folder = if profile == "dev" { "debug" } else { profile };
-    Ok(target.join(folder).join("windlass"))
+    Ok(target_dir().join(profile_dir(profile)).join("windlass"))
+}
+
+/// Where cargo puts what it builds.
+pub fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| sys::root_dir().join("target"), PathBuf::from)
+}
+
+/// The folder of a profile in it.
+pub fn profile_dir(profile: &str) -> &str {
+    if profile == "dev" { "debug" } else { profile }
 }
 
 /// The program for an image: static, so that it needs nothing else there. As the `Dockerfile` builds it (Debian's static glibc;

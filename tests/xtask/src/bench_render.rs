@@ -90,10 +90,10 @@ fn build(bench: &RenderBench) -> Result<Binaries> {
     let windlass = agent::binary(&bench.profile)?;
     let profile = &bench.profile;
     // The engine alone, in a folder of its own: with other features the whole program would be linked anew each time.
-    let folder = PathBuf::from(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())).join("bench");
+    let folder = agent::target_dir().join("bench");
     let cargo = ["build", "--quiet", "--package", "windlass", "--no-default-features", "--profile", profile, "--example", "render-bench"];
     succeed(Command::new("cargo").args(cargo).arg("--target-dir").arg(&folder))?;
-    let built = std::path::absolute(folder.join(if profile == "dev" { "debug" } else { profile }))?;
+    let built = std::path::absolute(folder.join(agent::profile_dir(profile)))?;
     let go_bench = built.join("go-render-bench");
     succeed(Command::new("go").args(["build", "-mod=mod", "-o"]).arg(&go_bench).arg(".").current_dir("tests/oracle/bench"))?;
     let helm = match &bench.helm {
@@ -174,7 +174,7 @@ fn unpacked(corpus: &Path) -> Result<PathBuf> {
     if folder.is_dir() {
         return Ok(folder);
     }
-    let target = std::path::absolute("target/bench-corpus")?;
+    let target = std::path::absolute(agent::target_dir().join("bench-corpus"))?;
     let done = target.join("charts");
     if !done.is_dir() {
         std::fs::create_dir_all(&target)?;
