@@ -12,6 +12,9 @@ use tokio::{
 /// How many threads may wait for repositories at once.
 const WAITING: usize = 8;
 
+/// How many threads may compute at once, however many cores there are.
+const COMPUTING: usize = 8;
+
 /// The queues.
 pub struct Blocking {
     computing: Arc<Semaphore>,
@@ -20,7 +23,7 @@ pub struct Blocking {
 
 impl Default for Blocking {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from).min(COMPUTING);
         Blocking { computing: Arc::new(Semaphore::new(cores)), waiting: Semaphore::new(WAITING) }
     }
 }

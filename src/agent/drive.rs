@@ -5,9 +5,10 @@ use crate::{
     app::{App, EnvironmentStatus, LintStatus, PlanStatus, SourceStatus, TestsStatus},
     cluster::{Held, Records, Seen},
     metrics::Live,
-    decide::{self, Decision, Facts, Failure, Millis, Policy, Record, Step, View},
+    decide::{self, Decision, Facts, Failure, Millis, Phase, Policy, Record, Stage, Step, View},
     object::{Object, ObjectRef, Packed},
     secrets::Redactor,
+    transform::Strategy,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -16,15 +17,15 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// What wakes a driver up. A wake-up may only forget facts.
+/// What wakes a driver up. A wake-up may only forget facts. It is small: an inbox has room for dozens of them before the first comes.
 #[derive(Clone, Debug)]
 pub enum Wake {
     /// The Environment changed.
     App(Box<App>),
     /// A live object with this environment's mark changed.
-    Object(ObjectRef),
+    Object(Box<ObjectRef>),
     /// A ConfigMap or Secret that the Environment names changed.
-    Input(ObjectRef),
+    Input(Box<ObjectRef>),
     /// The branch may have moved.
     Source,
     /// A webhook says that the branch moved.
@@ -32,7 +33,7 @@ pub enum Wake {
     /// There is something new to tell, and nothing to forget.
     Told,
     /// A release record changed.
-    Record(Seen),
+    Record(Box<Seen>),
     /// The status as the API server has it.
     Status(Box<Shown>),
 }
@@ -50,12 +51,12 @@ pub struct Shown {
 
 /// Where an Environment lives: an object of the API server, or a file.
 pub trait Keeper: Send + Sync {
-    /// Shows the status; the Environment's resource version with it, where it has one.
-    fn publish(&self, app: &App, status: &EnvironmentStatus) -> impl Future<Output = Result<String, String>> + Send;
+    /// Shows the status; the Environment's resource version with it, where it has one. `version` is the last one known, or empty.
+    fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> impl Future<Output = Result<String, String>> + Send;
     /// Lets the Environment go: its release is no longer minded.
     fn release(&self, app: &App) -> impl Future<Output = Result<(), String>> + Send;
-    /// Whether it holds back the Environment's deletion until the release is gone.
-    fn adopt(&self, app: &App) -> impl Future<Output = Result<(), String>> + Send;
+    /// Holds back the Environment's deletion until the release is gone; the Environment's resource version with that, where it has one.
+    fn adopt(&self, app: &App) -> impl Future<Output = Result<String, String>> + Send;
 }
 
 /// One environment's driver.
@@ -122,6 +123,8 @@ pub struct Work {
     pub told_of_pushes: Told,
     /// Log lines already written for a waiting reason.
     pub told: String,
+    /// The open attempt that the status tells of.
+    pub told_of: Option<u64>,
     /// The status could not be written.
     pub untold: bool,
     /// The records as they were last read.
@@ -185,7 +188,14 @@ impl<K: Keeper> Driver<K> {
     /// What is done is boxed: an Environment that waits, as nearly all do, holds no room for it.
     pub async fn run(&mut self, once: bool) -> Option<decide::Why> {
         // Nothing is opened before: an Environment that is not held back could go without its release.
-        while let Err(error) = Box::pin(self.keeper.adopt(&self.app)).await {
+        loop {
+            let error = match Box::pin(self.keeper.adopt(&self.app)).await {
+                Ok(version) => {
+                    self.showing.met(version);
+                    break;
+                }
+                Err(error) => error,
+            };
             tracing::warn!(environment = self.app.id(), error, "cannot hold back the Environment's deletion, trying again");
             if once {
                 break;
@@ -198,6 +208,7 @@ impl<K: Keeper> Driver<K> {
                 return None;
             }
         }
+        let shared = self.shared.clone();
         loop {
             while let Ok(wake) = self.inbox.try_recv() {
                 self.wake(wake);
@@ -212,7 +223,11 @@ impl<K: Keeper> Driver<K> {
             }
             // A closed release tells no more what its tests said: that stands in the status, and has to be there before.
             let tested = matches!(decision, Decision::Do(Step::Close { .. })) && self.work.tests != self.published.tests;
-            if tested || status::worth_telling(&decision) {
+            let open = self.record.as_ref().and_then(Record::last).filter(|entry| entry.phase == Phase::Open).map(|entry| entry.number);
+            let begun = open.is_some() && self.work.told_of != open;
+            let long = matches!(&decision, Decision::Do(step) if self.waits_for_hooks(step));
+            if tested || begun || long || status::worth_telling(&decision) {
+                self.work.told_of = open;
                 Box::pin(self.publish(&decision)).await;
             }
             match decision {
@@ -221,7 +236,14 @@ impl<K: Keeper> Driver<K> {
                         return None;
                     }
                 }
-                Decision::Do(step) => Box::pin(self.perform(step)).await,
+                Decision::Do(step) => {
+                    // However many hooks run, and however long: nobody else waits for them.
+                    let _slot = match self.waits_for_hooks(&step) {
+                        true => None,
+                        false => Some(shared.slots.acquire().await.expect("the semaphore is never closed")),
+                    };
+                    Box::pin(self.perform(step)).await;
+                }
                 Decision::Wait { why, .. } if once && settled(&why) => return Some(why),
                 Decision::Wait { why, until } => self.wait(&why, until).await?,
             }
@@ -256,8 +278,6 @@ impl<K: Keeper> Driver<K> {
     }
 
     async fn perform(&mut self, step: Step) {
-        let shared = self.shared.clone();
-        let _slot = shared.slots.acquire().await.expect("the semaphore is never closed");
         tracing::debug!(environment = self.app.id(), ?step, "step");
         match step {
             Step::Load | Step::Fetch { .. } | Step::Render { .. } | Step::Plan { .. } | Step::Observe { .. } | Step::CheckDependencies
@@ -265,6 +285,18 @@ impl<K: Keeper> Driver<K> {
                 self.learn(step).await;
             }
             step => self.act(step).await,
+        }
+    }
+
+    /// Whether a step waits for Jobs and Pods that somebody wrote: hooks, tests, and what `Recreate` lets go first.
+    fn waits_for_hooks(&self, step: &Step) -> bool {
+        match step {
+            Step::Test { .. } => true,
+            Step::Run { stage: Stage::PreHooks | Stage::PostHooks | Stage::Tests, .. } => {
+                let drains = self.app.post_render.strategy == Strategy::Recreate;
+                drains || self.work.held.as_ref().is_none_or(|held| !held.release.hooks.is_empty())
+            }
+            _ => false,
         }
     }
 
@@ -330,7 +362,7 @@ impl<K: Keeper> Driver<K> {
             }
             Wake::Told => {}
             // What could not be written will be, whatever stands there.
-            Wake::Status(_) if self.work.untold => {}
+            Wake::Status(shown) if self.work.untold => self.showing.met(shown.version),
             Wake::Status(shown) => {
                 if self.showing.is_foreign(&shown, &self.published, now()) {
                     tracing::warn!(environment = self.app.id(), by = shown.others.join(", "), reason = "StatusOverwritten", "somebody else wrote the status; it is put right");
@@ -396,7 +428,7 @@ impl<K: Keeper> Driver<K> {
             let release = new.release.as_ref().map(|r| r.display.clone()).unwrap_or_default();
             tracing::info!(environment = self.app.id(), revision, release, reason = ready.reason, ready = ready.status, "{}", ready.message);
         }
-        match self.keeper.publish(&self.app, &new).await {
+        match self.keeper.publish(&self.app, &new, self.showing.version()).await {
             Ok(version) => {
                 self.published = new;
                 self.published_at = Some(Instant::now());
@@ -431,7 +463,7 @@ impl<K: Keeper> Driver<K> {
         // Letting go cannot be taken back: that no release is left is read once more, as a list may come from a server that lags.
         if self.app.spec.deletion_policy != crate::app::DeletionPolicy::Orphan {
             match self.records.load().await {
-                Ok(record) if record.last().is_none_or(|entry| entry.phase == decide::Phase::Uninstalled) => {}
+                Ok(record) if record.last().is_none_or(|entry| entry.phase == Phase::Uninstalled) => {}
                 Ok(record) => {
                     self.loaded(record);
                     return false;

@@ -52,7 +52,7 @@ impl Events {
             if count.is_power_of_two() {
                 let reference = ObjectRef { gvk: Gvk::new("v1", "Event"), namespace: Some(self.namespace.clone()), name: name.clone() };
                 let patch = json!({ "count": *count, "lastTimestamp": time });
-                let _ = self.cluster.merge(&reference, "", &patch).await;
+                let _ = self.cluster.terse().merge(&reference, "", &patch).await;
             }
             return;
         }
@@ -68,7 +68,7 @@ impl Events {
             "firstTimestamp": time, "lastTimestamp": time,
             "source": { "component": "windlass" }, "reportingComponent": "windlass.dev/agent",
         });
-        if let Err(error) = self.cluster.create(&event).await {
+        if let Err(error) = self.cluster.terse().create(&event).await {
             tracing::debug!(%error, reason, "an event was not recorded");
         }
         if self.seen.len() >= MAX_REMEMBERED {

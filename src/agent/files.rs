@@ -24,7 +24,7 @@ const READ_AGAIN: Duration = Duration::from_secs(60);
 pub struct FileKeeper;
 
 impl Keeper for FileKeeper {
-    async fn publish(&self, _: &App, _: &EnvironmentStatus) -> Result<String, String> {
+    async fn publish(&self, _: &App, _: &EnvironmentStatus, _: &str) -> Result<String, String> {
         Ok(String::new())
     }
 
@@ -32,8 +32,8 @@ impl Keeper for FileKeeper {
         Ok(())
     }
 
-    async fn adopt(&self, _: &App) -> Result<(), String> {
-        Ok(())
+    async fn adopt(&self, _: &App) -> Result<String, String> {
+        Ok(String::new())
     }
 }
 

@@ -142,19 +142,30 @@ pub struct ObjectKeeper {
 }
 
 impl ObjectKeeper {
-    /// Adds our finalizer, if the object is still of that version.
-    async fn hold(&self, target: &ObjectRef, finalizers: &[String], version: &str) -> Result<(), ApiError> {
+    /// Adds our finalizer, if the object is still of that version; the version after it.
+    async fn hold(&self, target: &ObjectRef, finalizers: &[String], version: &str) -> Result<String, ApiError> {
         let list: Vec<&str> = finalizers.iter().map(String::as_str).chain([FINALIZER]).collect();
         let patch = json!({ "metadata": { "finalizers": list, "resourceVersion": version } });
-        self.cluster.merge(target, "", &patch).await.map(drop)
+        self.cluster.terse().merge(target, "", &patch).await.map(|written| version_of(&written))
     }
 }
 
 impl Keeper for ObjectKeeper {
-    async fn publish(&self, app: &App, status: &EnvironmentStatus) -> Result<String, String> {
-        let patch = json!({ "status": complete(status) });
-        match self.cluster.merge(&reference(&app.namespace, &app.name), "status", &patch).await {
-            Ok(written) => Ok(written["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()),
+    async fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> Result<String, String> {
+        let (target, cluster) = (reference(&app.namespace, &app.name), self.cluster.terse());
+        let known = !version.is_empty();
+        let mut written = Err(ApiError::unreachable(String::new()));
+        if known {
+            let metadata = json!({ "name": app.name, "namespace": app.namespace, "resourceVersion": version });
+            let object = json!({ "apiVersion": target.gvk.api_version(), "kind": target.gvk.kind, "metadata": metadata, "status": status });
+            written = cluster.replace_status(&object).await;
+        }
+        // Somebody wrote the Environment since: what they wrote stays.
+        if !known || written.as_ref().is_err_and(ApiError::is_conflict) {
+            written = cluster.merge(&target, "status", &json!({ "status": complete(status) })).await;
+        }
+        match written {
+            Ok(written) => Ok(version_of(&written)),
             Err(error) if error.is_not_found() => Ok(String::new()),
             Err(error) => Err(error.to_string()),
         }
@@ -162,7 +173,8 @@ impl Keeper for ObjectKeeper {
 
     async fn release(&self, app: &App) -> Result<(), String> {
         let target = reference(&app.namespace, &app.name);
-        let live = match self.cluster.get(&target).await {
+        let cluster = self.cluster.terse();
+        let live = match cluster.get(&target).await {
             Ok(live) => live,
             Err(error) if error.is_not_found() => return Ok(()),
             Err(error) => return Err(error.to_string()),
@@ -171,16 +183,16 @@ impl Keeper for ObjectKeeper {
         let left: Vec<_> = left.into_iter().filter(|f| f != FINALIZER).collect();
         let version = &live["metadata"]["resourceVersion"];
         let patch = json!({ "metadata": { "finalizers": left, "resourceVersion": version } });
-        match self.cluster.merge(&target, "", &patch).await {
+        match cluster.merge(&target, "", &patch).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error.to_string()),
         }
     }
 
-    async fn adopt(&self, app: &App) -> Result<(), String> {
+    async fn adopt(&self, app: &App) -> Result<String, String> {
         if app.deleting || app.finalizer {
-            return Ok(());
+            return Ok(self.met.0.clone());
         }
         let target = reference(&app.namespace, &app.name);
         match self.hold(&target, &self.met.1, &self.met.0).await {
@@ -188,15 +200,18 @@ impl Keeper for ObjectKeeper {
             done => return done.map_err(|error| error.to_string()),
         }
         // Somebody wrote it since it was met.
-        let live = self.cluster.get(&target).await.map_err(|error| error.to_string())?;
+        let live = self.cluster.terse().get(&target).await.map_err(|error| error.to_string())?;
         let list = live["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(|f| f.as_str().map(str::to_owned));
         let list: Vec<String> = list.collect();
         if list.iter().any(|f| f == FINALIZER) {
-            return Ok(());
+            return Ok(version_of(&live));
         }
-        let version = live["metadata"]["resourceVersion"].as_str().unwrap_or_default();
-        self.hold(&target, &list, version).await.map_err(|error| error.to_string())
+        self.hold(&target, &list, &version_of(&live)).await.map_err(|error| error.to_string())
     }
+}
+
+fn version_of(object: &serde_json::Value) -> String {
+    object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The fields of a status that may be missing.

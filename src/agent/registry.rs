@@ -68,7 +68,7 @@ impl Registry {
 
     /// A live object that carries the environment's mark changed.
     pub fn object(&self, environment: &str, object: &ObjectRef) {
-        let _ = self.wake(environment, Wake::Object(object.clone()));
+        let _ = self.wake(environment, Wake::Object(Box::new(object.clone())));
     }
 
     /// A release record changed.
@@ -76,7 +76,7 @@ impl Registry {
         let entries = self.entries.lock().expect("no panic while held");
         let release = (seen.namespace.clone(), seen.release.clone());
         for entry in entries.values().filter(|entry| entry.release == release) {
-            let _ = entry.inbox.try_send(Wake::Record(seen.clone()));
+            let _ = entry.inbox.try_send(Wake::Record(Box::new(seen.clone())));
         }
     }
 
@@ -116,14 +116,14 @@ impl Registry {
         super::updates::start(shared, self, new.seen, new.images, &shown.status);
         shared.metrics.environment(&app.id());
         let (this, id, shared_too) = (self.clone(), app.id(), shared.clone());
-        let driver = Driver::new(shared.clone(), app, keeper, new.inbox, shown.status);
+        // Boxed, or the task would have room for it twice: before it begins, and while it runs.
+        let mut driver = Box::new(Driver::new(shared.clone(), app, keeper, new.inbox, shown.status));
         shared.tasks.spawn(async move {
-            let mut driver = driver;
             drive(&mut driver, &id).await;
             tracing::info!(environment = id, reason = "Released", "no longer minded");
-            let (keeper, next) = this.end(driver, &id);
+            let (keeper, next) = this.end(*driver, &id);
             if let Some(app) = next {
-                this.meet(&shared_too, *app, keeper, Shown::default()).await;
+                Box::pin(this.meet(&shared_too, *app, keeper, Shown::default())).await;
             } else if !this.ids().contains(&id) {
                 shared_too.metrics.forget(&id);
                 shared_too.inputs.keep(&id, &[]);

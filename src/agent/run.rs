@@ -175,7 +175,7 @@ pub async fn shared(
     Ok(Arc::new(Shared {
         watches: Watches::new(cluster.clone(), namespace, tasks.clone(), move |environment, reference| object.object(environment, reference)),
         inputs: Inputs::new(cluster.clone(), tasks.clone(), move |environment, reference| {
-            let _ = input.wake(environment, Wake::Input(reference.clone()));
+            let _ = input.wake(environment, Wake::Input(Box::new(reference.clone())));
         }),
         schemas: Schemas::new(cluster.clone()),
         cluster,

@@ -22,6 +22,8 @@ const QUIET: Millis = 10 * 60_000;
 pub(super) struct Showing {
     /// The Environment's resource version after this agent's last write of it.
     written: String,
+    /// The newest resource version that is known of it.
+    newest: String,
     /// Somebody else's status is shown.
     foreign: bool,
     /// How often it was put right in a row, and when last.
@@ -30,14 +32,28 @@ pub(super) struct Showing {
 }
 
 impl Showing {
+    /// The Environment has this version.
+    pub(super) fn met(&mut self, version: String) {
+        if !version.is_empty() && !is_older(&version, &self.newest) {
+            self.newest = version;
+        }
+    }
+
+    /// The newest resource version that is known of the Environment; empty where none is.
+    pub(super) fn version(&self) -> &str {
+        &self.newest
+    }
+
     /// This agent wrote it.
     pub(super) fn wrote(&mut self, version: String) {
+        self.newest.clone_from(&version);
         self.written = version;
         self.foreign = false;
     }
 
     /// The server shows this, and `published` was written last. Whether that is somebody else's doing, and news.
     pub(super) fn is_foreign(&mut self, shown: &Shown, published: &EnvironmentStatus, now: Millis) -> bool {
+        self.met(shown.version.clone());
         if self.written == shown.version || is_older(&shown.version, &self.written) {
             return false;
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{ApprovalStatus, App, Condition, EnvironmentStatus, ImageStatus, LintStatus, PlanStatus, ReleaseStatus, SourceStatus, TestsStatus},
-    decide::{Class, Counts, Decision, Entry, Facts, Failure, Foreign, Gate, Millis, Op, Phase, Promotion, Record, Step, Why},
+    decide::{Class, Counts, Decision, Entry, Facts, Failure, Foreign, Gate, Millis, Op, Phase, Promotion, Record, Stage, Step, Why},
 };
 
 /// What the status tells beside what decisions read.
@@ -280,6 +280,24 @@ pub fn by_helm(foreign: &Foreign, follow: bool) -> String {
     format!("{what}; {then}")
 }
 
+/// What is done in a stage.
+fn doing(stage: Stage, record: &Record) -> &'static str {
+    let removal = record.last().and_then(|entry| entry.mark.as_ref()).is_some_and(|mark| matches!(mark.op, Op::Uninstall { .. }));
+    match stage {
+        Stage::Apply if removal => "deleting its objects",
+        Stage::Health if removal => "waiting until its objects are gone",
+        Stage::PreHooks => "running the hooks that come before it",
+        Stage::Apply => "applying its objects",
+        Stage::Health => "waiting until its objects are ready",
+        Stage::PostHooks => "running the hooks that come after it",
+        Stage::Tests => "running its tests",
+        Stage::Switch => "leading its Services to the new set",
+        Stage::Keep => "keeping the old set for a while",
+        Stage::Prune => "deleting what is no longer part of it",
+        Stage::Close => "closing",
+    }
+}
+
 fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
     let settled = record.last().is_some_and(|entry| entry.phase == Phase::Deployed);
     let (reason, text) = match step {
@@ -291,7 +309,7 @@ fn working(record: &Record, step: &Step, head: &str) -> (bool, String, String) {
         Step::Open { op: Op::Uninstall { .. }, .. } => ("Uninstalling", "removing the release".to_owned()),
         Step::Open { revision, .. } => ("Progressing", format!("releasing {}", short(revision))),
         Step::Claim { number } => ("Progressing", format!("release {number}: going on with it")),
-        Step::Run { number, stage } | Step::Advance { number, stage, .. } => ("Progressing", format!("release {number}: {stage:?}")),
+        Step::Run { number, stage } | Step::Advance { number, stage, .. } => ("Progressing", format!("release {number}: {}", doing(*stage, record))),
         Step::Observe { number } => ("Progressing", format!("release {number}: looking at its health")),
         Step::Fail { failure, .. } => return (false, failure.reason.clone(), failure.message.clone()),
         Step::CountTry { failure, .. } => return (false, failure.reason.clone(), format!("trying again: {}", failure.message)),
@@ -330,10 +348,11 @@ pub fn differ_in_words_only(one: &EnvironmentStatus, other: &EnvironmentStatus) 
     wordless(one) == wordless(other)
 }
 
-/// Whether a decision is worth telling: short reading steps are not, or an idle environment would write its status at each poll.
+/// Whether a decision is worth telling by itself: short reading steps are not, or an idle environment would write its status at each
+/// poll; of an attempt its first step after it was opened tells.
 pub fn worth_telling(decision: &Decision) -> bool {
     match decision {
         Decision::Wait { .. } => true,
-        Decision::Do(step) => matches!(step, Step::Open { .. } | Step::Fail { .. }),
+        Decision::Do(step) => matches!(step, Step::Fail { .. }),
     }
 }

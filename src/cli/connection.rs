@@ -24,6 +24,9 @@ impl Connection {
     }
 }
 
+/// Threads that everything but blocking work shares. It waits for the network nearly always; each more has an allocator's heap of its
+/// own.
+const WORKERS: usize = 1;
 /// How many threads may block at once: more than `agent::Blocking` lets, as looking up names blocks, too.
 const BLOCKING_THREADS: usize = 16;
 /// How long such a thread waits for its next work.
@@ -32,7 +35,7 @@ const THREAD_KEPT: std::time::Duration = std::time::Duration::from_secs(2);
 /// Runs a command's future to its end.
 pub fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).thread_keep_alive(THREAD_KEPT).build();
+    let runtime = runtime.enable_all().worker_threads(WORKERS).max_blocking_threads(BLOCKING_THREADS).thread_keep_alive(THREAD_KEPT).build();
     runtime.map_err(|error| format!("cannot start: {error}"))?.block_on(work)
 }
 

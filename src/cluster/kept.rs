@@ -67,12 +67,13 @@ impl Records {
                 "base": STANDARD.encode(base.map(|base| base.to_string()).unwrap_or_default()), "release": STANDARD.encode(&payload),
             },
         });
-        match self.cluster().get(&reference).await {
+        let cluster = self.cluster().terse();
+        match cluster.get(&reference).await {
             Ok(old) => {
                 secret["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
-                self.cluster().replace(&secret).await?;
+                cluster.replace(&secret).await?;
             }
-            Err(error) if error.is_not_found() => drop(self.cluster().create(&secret).await?),
+            Err(error) if error.is_not_found() => drop(cluster.create(&secret).await?),
             Err(error) => return Err(error),
         }
         let digest = digest(&key, content, base, payload.as_bytes());

@@ -50,6 +50,8 @@ pub struct Cluster {
     fence: Fence,
     newest: Arc<newest::Newest>,
     flight: Arc<Semaphore>,
+    /// Answers hold metadata only.
+    terse: bool,
 }
 
 impl Cluster {
@@ -76,7 +78,7 @@ impl Cluster {
         let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;
         let patient = pressure::patient(client.clone());
         let flight = Arc::new(Semaphore::new(IN_FLIGHT));
-        Ok(Cluster { client, patient, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open(), newest: Arc::default(), flight })
+        Ok(Cluster { client, patient, kinds: Arc::default(), on_request: Arc::new(|_, _| {}), fence: Fence::open(), newest: Arc::default(), flight, terse: false })
     }
 
     /// The same connection, whose writes pass the gate only while it is open.
@@ -87,6 +89,12 @@ impl Cluster {
     /// The same connection, whose requests wait for no others: for the lease.
     pub fn express(&self) -> Cluster {
         Cluster { flight: Arc::new(Semaphore::new(IN_FLIGHT)), ..self.clone() }
+    }
+
+    /// The same connection, whose answers hold `metadata` and nothing else: for who writes to learn of the version, or reads what
+    /// labels and annotations tell. It spares both sides what nobody reads.
+    pub fn terse(&self) -> Cluster {
+        Cluster { terse: true, ..self.clone() }
     }
 
     /// Calls `report` with the verb and the status code of each request; 0 where no answer came.

@@ -19,6 +19,12 @@ const OLD_PAUSE: Duration = Duration::from_millis(150);
 /// The largest answer that is read: a list of a whole kind, generously.
 const MAX_ANSWER: usize = 64 << 20;
 
+/// What is accepted as an answer: JSON; before it, where only metadata is wanted, that of one object or of each of a list. Who does
+/// not know of that sends all.
+const WHOLE: &str = "application/json";
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+const METADATA_OF_EACH: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+
 /// What an apply left.
 #[derive(Clone, Debug)]
 pub struct Patched {
@@ -100,7 +106,12 @@ impl Cluster {
             "delete" => "DELETE",
             _ => "PATCH",
         };
-        let mut request = http::Request::builder().method(method).uri(path).header("accept", "application/json");
+        let accept = match (self.terse, verb) {
+            (false, _) | (true, "delete") => WHOLE,
+            (true, "list") => METADATA_OF_EACH,
+            (true, _) => METADATA,
+        };
+        let mut request = http::Request::builder().method(method).uri(path).header("accept", accept);
         if let Some(content) = content {
             request = request.header("content-type", content);
         }
@@ -195,6 +206,17 @@ impl Cluster {
     /// 409 where somebody did; else as the request failed.
     pub async fn replace(&self, object: &Value) -> Result<Value, ApiError> {
         let path = format!("{}?fieldManager={MANAGER}", self.path(&ObjectRef::of(object)).await?);
+        let written = self.raw("update", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await?;
+        self.newest.wrote(&path, &written);
+        Ok(written)
+    }
+
+    /// Replaces the status of an object that still has `metadata.resourceVersion`; it costs the server half of what a patch costs.
+    ///
+    /// # Errors
+    /// 409 where somebody wrote it in between; else as the request failed.
+    pub async fn replace_status(&self, object: &Value) -> Result<Value, ApiError> {
+        let path = format!("{}/status?fieldManager={MANAGER}", self.path(&ObjectRef::of(object)).await?);
         let written = self.raw("update", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await?;
         self.newest.wrote(&path, &written);
         Ok(written)

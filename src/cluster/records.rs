@@ -111,7 +111,7 @@ impl Records {
     /// As the requests failed.
     pub async fn load(&self) -> Result<Record, ApiError> {
         let selector = format!("owner=helm,name={}", self.release);
-        let secrets = self.cluster.list(&reference("Secret", &self.namespace, ""), &selector).await?;
+        let secrets = self.cluster.terse().list(&reference("Secret", &self.namespace, ""), &selector).await?;
         let mut entries = Vec::with_capacity(secrets.len());
         let mut listed = BTreeMap::new();
         for secret in &secrets {
@@ -178,7 +178,7 @@ impl Records {
     pub async fn create(&self, release: Release, mark: &Mark) -> Result<Held, ApiError> {
         let now = jiff::Timestamp::now();
         let secret = self.encode(&release, Some(mark), Stamp::Created(now), None)?;
-        let made = self.cluster.create(&secret).await?;
+        let made = self.cluster.terse().create(&secret).await?;
         self.note(u64::from(release.version), Some(version(&made)));
         Ok(Held { release, mark: Some(mark.clone()), resource_version: version(&made), uid: uid(&made), created: Some(now.as_second()) })
     }
@@ -190,7 +190,7 @@ impl Records {
     pub async fn replace(&self, held: &mut Held) -> Result<(), ApiError> {
         let stamp = Stamp::Modified { at: jiff::Timestamp::now(), created: held.created };
         let secret = self.encode(&held.release, held.mark.as_ref(), stamp, Some(&held.resource_version))?;
-        held.resource_version = version(&self.cluster.replace(&secret).await?);
+        held.resource_version = version(&self.cluster.terse().replace(&secret).await?);
         self.note(u64::from(held.release.version), Some(held.resource_version.clone()));
         Ok(())
     }
@@ -202,7 +202,7 @@ impl Records {
     pub async fn mark(&self, held: &mut Held, mark: Mark) -> Result<(), ApiError> {
         let patch = json!({ "metadata": { "resourceVersion": held.resource_version, "annotations": annotations(&mark) } });
         let number = u64::from(held.release.version);
-        held.resource_version = version(&self.cluster.merge(&self.secret(number), "", &patch).await?);
+        held.resource_version = version(&self.cluster.terse().merge(&self.secret(number), "", &patch).await?);
         self.note(number, Some(held.resource_version.clone()));
         held.mark = Some(mark);
         Ok(())
@@ -257,9 +257,9 @@ impl Records {
         let written = match before {
             Some(version) => {
                 object["metadata"]["resourceVersion"] = json!(version);
-                self.cluster.replace(&object).await?
+                self.cluster.terse().replace(&object).await?
             }
-            None => self.cluster.create(&object).await?,
+            None => self.cluster.terse().create(&object).await?,
         };
         self.known.lock().expect("no panic while held").memory = Some(version(&written));
         Ok(())

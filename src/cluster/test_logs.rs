@@ -39,11 +39,12 @@ impl Records {
             },
             "data": { "tests.json": STANDARD.encode(text) },
         });
-        match self.cluster().create(&secret).await {
+        let cluster = self.cluster().terse();
+        match cluster.create(&secret).await {
             Err(error) if error.is_conflict() => {
-                let old = self.cluster().get(&reference).await?;
+                let old = cluster.get(&reference).await?;
                 secret["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
-                self.cluster().replace(&secret).await.map(drop)
+                cluster.replace(&secret).await.map(drop)
             }
             other => other.map(drop),
         }

@@ -233,3 +233,31 @@ fn a_parent_that_holds_its_childs_namespace_lets_the_child_go_first() {
     hold(Value::Null);
     f.until(2 * SOON, "all of it goes", || f.kubectl(&["get", "environment", "-o", "name"]).trim().is_empty() && left().is_empty());
 }
+
+#[test]
+fn however_many_hooks_run_nobody_else_waits_for_them() {
+    let f = Fixture::get("many-hooks");
+    let slow = Repository::new("many-hooks");
+    slow.put("templates/endless.yaml", &ENDLESS_HOOK.replace("name: endless,", "name: '{{ .Release.Name }}-endless',"));
+    slow.push("values.yaml", |text| format!("{text}# with a hook\n"));
+    // More than are at work at once.
+    const HOOKS: usize = 40;
+    for number in 0..HOOKS {
+        let mut env = environment(&format!("hooks-{number}"), &slow, "release: {timeout: 3m}");
+        env["metadata"]["namespace"] = json!("many-hooks");
+        f.create(&env);
+    }
+    let pending = || {
+        let list: Value = serde_json::from_str(&f.kubectl(&["get", "env", "-o", "json"])).unwrap_or_default();
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        items.iter().filter(|env| env["status"]["release"]["status"] == "pending-install").count()
+    };
+    f.until(SOON, "all of their hooks run", || f.kubectl(&["get", "jobs", "-o", "name"]).lines().count() == HOOKS && pending() == HOOKS);
+    let repo = Repository::new("in-between");
+    let mut env = environment("in-between", &repo, "");
+    env["metadata"]["namespace"] = json!("many-hooks");
+    f.create(&env);
+    f.wait("in-between", SOON, |env| ready(env, "True", "InSync"));
+    assert_eq!(pending(), HOOKS, "they still run");
+    f.kubectl(&["delete", "env", "--all", "--wait=false"]);
+}

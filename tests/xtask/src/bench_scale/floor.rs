@@ -1,10 +1,9 @@
 //! The bare client: applies what helm would have rendered, and waits for the Deployments. Nobody can be much faster.
 
-use super::{LOOK, PHASE_LIMIT, parallel};
+use super::{follow::until_all, parallel};
 use anyhow::{Context as _, Result, bail};
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 use xtask::cluster::Api;
 use xtask::sys;
 
@@ -57,21 +56,10 @@ pub fn apply(api: &Api, names: &[String], objects: &[Manifest]) -> Result<()> {
 
 /// Waits until every Deployment is rolled out.
 pub fn wait(api: &Api, names: &[String]) -> Result<()> {
-    let begun = Instant::now();
-    loop {
-        let list = api.get("/apis/apps/v1/deployments")?;
-        let rolled_out = |item: &&serde_json::Value| {
-            let (spec, status) = (&item["spec"], &item["status"]);
-            item["metadata"]["generation"] == status["observedGeneration"]
-                && [&status["updatedReplicas"], &status["availableReplicas"], &status["replicas"]].iter().all(|n| **n == spec["replicas"])
-        };
-        let done = list["items"].as_array().into_iter().flatten().filter(rolled_out).count();
-        if done >= names.len() {
-            return Ok(());
-        }
-        if begun.elapsed() > PHASE_LIMIT {
-            bail!("only {done} of {} Deployments of the bare client are rolled out after {PHASE_LIMIT:?}", names.len());
-        }
-        std::thread::sleep(LOOK);
-    }
+    let rolled_out = |item: &serde_json::Value| {
+        let (spec, status) = (&item["spec"], &item["status"]);
+        item["metadata"]["generation"] == status["observedGeneration"]
+            && [&status["updatedReplicas"], &status["availableReplicas"], &status["replicas"]].iter().all(|n| **n == spec["replicas"])
+    };
+    until_all(api, "/apis/apps/v1/deployments", names.len(), rolled_out, || Ok(()))
 }

@@ -4,6 +4,7 @@
 //! bare client applies the same objects, so that the machine's own speed is known: its time is the floor.
 
 mod floor;
+mod follow;
 mod measure;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -16,6 +17,7 @@ use xtask::cluster::{Cluster, Nodes, Options};
 use xtask::repo::Repo;
 use xtask::sys;
 
+use follow::until_all;
 use measure::{Figures, Meter, Phase};
 
 /// How many requests of the bare client, and of whoever creates the Environments, are under way at once.
@@ -23,9 +25,6 @@ const PARALLEL: usize = 16;
 
 /// How long one phase may take before the benchmark gives up.
 const PHASE_LIMIT: Duration = Duration::from_secs(600);
-
-/// How often the Environments or Deployments are looked at.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// Deployments deleted by hand, to be put back.
 const DELETED: usize = 10;
@@ -256,21 +255,9 @@ impl World<'_> {
 
     /// Waits until all Environments are ready with this commit.
     fn settled(&self, agent: &mut Agent, head: &str) -> Result<()> {
-        let begun = Instant::now();
-        loop {
-            agent.process.check()?;
-            let list = self.cluster.api().get("/apis/windlass.dev/v1alpha1/environments")?;
-            let items = list["items"].as_array().cloned().unwrap_or_default();
-            let open: Vec<&Value> = items.iter().filter(|item| !agent::settled_on(item, head)).collect();
-            if items.len() == self.bench.environments && open.is_empty() {
-                return Ok(());
-            }
-            if begun.elapsed() > PHASE_LIMIT {
-                let said = open.first().map(|item| agent::condition(item, "Ready").join(": ")).unwrap_or_default();
-                bail!("{} Environments are not ready after {PHASE_LIMIT:?}; one says {said}\n{}", open.len(), agent.process.tail(10));
-            }
-            std::thread::sleep(LOOK);
-        }
+        let settled = |item: &Value| agent::settled_on(item, head);
+        let waited = until_all(self.cluster.api(), "/apis/windlass.dev/v1alpha1/environments", self.bench.environments, settled, || agent.process.check());
+        waited.with_context(|| agent.process.tail(10))
     }
 
     fn done(&self, name: &str, phase: fn(&Figures) -> &Phase) {
