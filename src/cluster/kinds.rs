@@ -89,7 +89,7 @@ impl Cluster {
             path.push_str(&segment(namespace));
         }
         path.push('/');
-        path.push_str(&kind.plural);
+        path.push_str(&segment(&kind.plural));
         if !reference.name.is_empty() {
             path.push('/');
             path.push_str(&segment(&reference.name));
@@ -106,5 +106,6 @@ fn segment(name: &str) -> String {
 }
 
 fn group_path(gvk: &Gvk) -> String {
-    if gvk.group.is_empty() { format!("/api/{}", gvk.version) } else { format!("/apis/{}/{}", gvk.group, gvk.version) }
+    let (group, version) = (segment(&gvk.group), segment(&gvk.version));
+    if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") }
 }

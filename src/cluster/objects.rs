@@ -117,7 +117,8 @@ impl Cluster {
         }
         let request = request
             .body(kube::client::Body::from(body))
-            .map_err(|error| ApiError::config(format!("\"{path}\" is not a path that can be asked for: {error}")))?;
+            // The path is not quoted: names and kinds may come from secrets, and stand in it in other letters than a redactor knows.
+            .map_err(|error| ApiError::config(format!("no request can be made of it: {error}")))?;
         let response = self.client.send(request).await.map_err(|error| unreachable(&error))?;
         let (code, headers) = (response.status().as_u16(), response.headers().clone());
         let limited = http_body_util::Limited::new(response.into_body(), MAX_ANSWER);

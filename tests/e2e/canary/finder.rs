@@ -63,8 +63,8 @@ pub struct Finder {
 }
 
 impl Finder {
-    /// For these: their parts as they are and in hexadecimal, parts and whole in base64 (both alphabets, all three alignments), and in
-    /// base64 of base64.
+    /// For these: their parts as they are, in lower case (a kind stands so in a path) and in hexadecimal, parts and whole in base64
+    /// (both alphabets, all three alignments), and in base64 of base64.
     pub fn new(canaries: &[Canary]) -> Finder {
         let mut forms = BTreeMap::new();
         for canary in canaries {
@@ -83,6 +83,7 @@ impl Finder {
     fn forms(text: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         let hex: String = text.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut forms = vec![("as it is", text.to_vec()), ("in hexadecimal", hex.to_uppercase().into_bytes()), ("in hexadecimal", hex.into_bytes())];
+        forms.push(("in lower case", text.to_ascii_lowercase()));
         for once in aligned(text) {
             forms.extend(aligned(&once).into_iter().map(|twice| ("in base64 twice", twice)));
             forms.push(("in base64", once));
