@@ -8,7 +8,6 @@ use crate::{
     decide::{self, Decision, Facts, Failure, Millis, Phase, Policy, Record, Stage, Step, View},
     object::{Object, ObjectRef, Packed},
     secrets::Redactor,
-    transform::Strategy,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -238,7 +237,7 @@ impl<K: Keeper> Driver<K> {
                 }
                 Decision::Do(step) => {
                     // However many hooks run, and however long: nobody else waits for them.
-                    let _slot = match self.waits_for_hooks(&step) {
+                    let _slot = match long {
                         true => None,
                         false => Some(shared.slots.acquire().await.expect("the semaphore is never closed")),
                     };
@@ -293,8 +292,8 @@ impl<K: Keeper> Driver<K> {
         match step {
             Step::Test { .. } => true,
             Step::Run { stage: Stage::PreHooks | Stage::PostHooks | Stage::Tests, .. } => {
-                let drains = self.app.post_render.strategy == Strategy::Recreate;
-                drains || self.work.held.as_ref().is_none_or(|held| !held.release.hooks.is_empty())
+                let drains = |held: &Held| held.mark.as_ref().is_some_and(|mark| self.drains(mark.op));
+                self.work.held.as_ref().is_none_or(|held| !held.release.hooks.is_empty() || drains(held))
             }
             _ => false,
         }

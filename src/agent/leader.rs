@@ -97,7 +97,7 @@ impl Election {
         let mut lease = lease;
         lease["spec"]["holderIdentity"] = json!("");
         lease["spec"]["leaseDurationSeconds"] = json!(1);
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.cluster.replace(&lease)).await;
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.cluster.replace(&lease, "")).await;
     }
 
     fn reference(&self) -> ObjectRef {
@@ -123,7 +123,7 @@ impl Election {
                 if let Some(holder) = self.held_by_other(&live) {
                     return Ok(Standing::Other(holder));
                 }
-                self.cluster.replace(&self.lease(Some(&live))).await
+                self.cluster.replace(&self.lease(Some(&live)), "").await
             }
         };
         match written {

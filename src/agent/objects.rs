@@ -3,7 +3,7 @@
 use super::{Keeper, Registry, Shared, drive::Shown};
 use crate::{
     app::{App, Environment, EnvironmentStatus, FINALIZER, SpecError},
-    cluster::{ApiError, Cluster, MANAGER, MAX_LAG, is_older},
+    cluster::{ApiError, Cluster, MANAGER, MAX_LAG, is_older, resource_version},
     object::{Gvk, ObjectRef},
 };
 use futures::StreamExt as _;
@@ -146,26 +146,26 @@ impl ObjectKeeper {
     async fn hold(&self, target: &ObjectRef, finalizers: &[String], version: &str) -> Result<String, ApiError> {
         let list: Vec<&str> = finalizers.iter().map(String::as_str).chain([FINALIZER]).collect();
         let patch = json!({ "metadata": { "finalizers": list, "resourceVersion": version } });
-        self.cluster.terse().merge(target, "", &patch).await.map(|written| version_of(&written))
+        self.cluster.terse().merge(target, "", &patch).await.map(|written| resource_version(&written))
     }
 }
 
 impl Keeper for ObjectKeeper {
     async fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> Result<String, String> {
         let (target, cluster) = (reference(&app.namespace, &app.name), self.cluster.terse());
-        let known = !version.is_empty();
-        let mut written = Err(ApiError::unreachable(String::new()));
-        if known {
+        let mut written = None;
+        if !version.is_empty() {
             let metadata = json!({ "name": app.name, "namespace": app.namespace, "resourceVersion": version });
             let object = json!({ "apiVersion": target.gvk.api_version(), "kind": target.gvk.kind, "metadata": metadata, "status": status });
-            written = cluster.replace_status(&object).await;
+            written = Some(cluster.replace(&object, "status").await);
         }
-        // Somebody wrote the Environment since: what they wrote stays.
-        if !known || written.as_ref().is_err_and(ApiError::is_conflict) {
-            written = cluster.merge(&target, "status", &json!({ "status": complete(status) })).await;
-        }
+        let written = match written {
+            Some(written) if !written.as_ref().is_err_and(ApiError::is_conflict) => written,
+            // The version is not known, or somebody wrote the Environment since: what they wrote stays.
+            _ => cluster.merge(&target, "status", &json!({ "status": complete(status) })).await,
+        };
         match written {
-            Ok(written) => Ok(version_of(&written)),
+            Ok(written) => Ok(resource_version(&written)),
             Err(error) if error.is_not_found() => Ok(String::new()),
             Err(error) => Err(error.to_string()),
         }
@@ -204,14 +204,10 @@ impl Keeper for ObjectKeeper {
         let list = live["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(|f| f.as_str().map(str::to_owned));
         let list: Vec<String> = list.collect();
         if list.iter().any(|f| f == FINALIZER) {
-            return Ok(version_of(&live));
+            return Ok(resource_version(&live));
         }
-        self.hold(&target, &list, &version_of(&live)).await.map_err(|error| error.to_string())
+        self.hold(&target, &list, &resource_version(&live)).await.map_err(|error| error.to_string())
     }
-}
-
-fn version_of(object: &serde_json::Value) -> String {
-    object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The fields of a status that may be missing.

@@ -71,7 +71,7 @@ impl Records {
         match cluster.get(&reference).await {
             Ok(old) => {
                 secret["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
-                cluster.replace(&secret).await?;
+                cluster.replace(&secret, "").await?;
             }
             Err(error) if error.is_not_found() => drop(cluster.create(&secret).await?),
             Err(error) => return Err(error),

@@ -24,6 +24,7 @@ pub use kept::Kept;
 pub use kinds::Kind;
 pub use record_watch::{Seen, Shelves, watch_records};
 pub use records::{Held, Records};
+pub(crate) use records::version as resource_version;
 pub use objects::{Delete, MANAGER, Patched};
 pub use schemas::{MAX_AGE as MAX_SCHEMA_AGE, Schemas};
 pub use tasks::{Tasks, said};

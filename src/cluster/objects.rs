@@ -201,26 +201,25 @@ impl Cluster {
         Ok(made)
     }
 
-    /// Replaces an object; with `metadata.resourceVersion` only if nobody wrote in between.
+    /// Replaces an object, or a subresource of it (`status`, which costs the server half of what a patch costs); with
+    /// `metadata.resourceVersion` only if nobody wrote in between.
     ///
     /// # Errors
     /// 409 where somebody did; else as the request failed.
-    pub async fn replace(&self, object: &Value) -> Result<Value, ApiError> {
-        let path = format!("{}?fieldManager={MANAGER}", self.path(&ObjectRef::of(object)).await?);
+    pub async fn replace(&self, object: &Value, subresource: &str) -> Result<Value, ApiError> {
+        let path = self.write_path(&ObjectRef::of(object), subresource).await?;
         let written = self.raw("update", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await?;
         self.newest.wrote(&path, &written);
         Ok(written)
     }
 
-    /// Replaces the status of an object that still has `metadata.resourceVersion`; it costs the server half of what a patch costs.
-    ///
-    /// # Errors
-    /// 409 where somebody wrote it in between; else as the request failed.
-    pub async fn replace_status(&self, object: &Value) -> Result<Value, ApiError> {
-        let path = format!("{}/status?fieldManager={MANAGER}", self.path(&ObjectRef::of(object)).await?);
-        let written = self.raw("update", &path, Some("application/json"), serde_json::to_vec(object).expect("JSON serialises")).await?;
-        self.newest.wrote(&path, &written);
-        Ok(written)
+    /// The path that a write of an object, or of a subresource of it, goes to.
+    async fn write_path(&self, reference: &ObjectRef, subresource: &str) -> Result<String, ApiError> {
+        let mut path = self.path(reference).await?;
+        if !subresource.is_empty() {
+            path = format!("{path}/{subresource}");
+        }
+        Ok(format!("{path}?fieldManager={MANAGER}"))
     }
 
     /// JSON merge patch, on the object or a subresource of it (`status`).
@@ -228,11 +227,7 @@ impl Cluster {
     /// # Errors
     /// As the request failed.
     pub async fn merge(&self, reference: &ObjectRef, subresource: &str, patch: &Value) -> Result<Value, ApiError> {
-        let mut path = self.path(reference).await?;
-        if !subresource.is_empty() {
-            path = format!("{path}/{subresource}");
-        }
-        let path = format!("{path}?fieldManager={MANAGER}");
+        let path = self.write_path(reference, subresource).await?;
         let written = self.raw("patch", &path, Some("application/merge-patch+json"), serde_json::to_vec(patch).expect("JSON serialises")).await?;
         self.newest.wrote(&path, &written);
         Ok(written)

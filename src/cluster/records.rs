@@ -190,7 +190,7 @@ impl Records {
     pub async fn replace(&self, held: &mut Held) -> Result<(), ApiError> {
         let stamp = Stamp::Modified { at: jiff::Timestamp::now(), created: held.created };
         let secret = self.encode(&held.release, held.mark.as_ref(), stamp, Some(&held.resource_version))?;
-        held.resource_version = version(&self.cluster.terse().replace(&secret).await?);
+        held.resource_version = version(&self.cluster.terse().replace(&secret, "").await?);
         self.note(u64::from(held.release.version), Some(held.resource_version.clone()));
         Ok(())
     }
@@ -257,7 +257,7 @@ impl Records {
         let written = match before {
             Some(version) => {
                 object["metadata"]["resourceVersion"] = json!(version);
-                self.cluster.terse().replace(&object).await?
+                self.cluster.terse().replace(&object, "").await?
             }
             None => self.cluster.terse().create(&object).await?,
         };
@@ -295,7 +295,8 @@ fn reference(kind: &str, namespace: &str, name: &str) -> ObjectRef {
     ObjectRef { gvk: Gvk::new("v1", kind), namespace: Some(namespace.into()), name: name.into() }
 }
 
-fn version(object: &Value) -> String {
+/// The object's `metadata.resourceVersion`; empty where it has none.
+pub(crate) fn version(object: &Value) -> String {
     object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
 }
 

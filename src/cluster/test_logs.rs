@@ -44,7 +44,7 @@ impl Records {
             Err(error) if error.is_conflict() => {
                 let old = cluster.get(&reference).await?;
                 secret["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
-                cluster.replace(&secret).await.map(drop)
+                cluster.replace(&secret, "").await.map(drop)
             }
             other => other.map(drop),
         }
