@@ -57,6 +57,33 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
+/// What mimalloc gives back, and when: the numbers of its options (`mi_option_t` in `mimalloc.h`, version 3).
+mod option {
+    use std::ffi::{c_int, c_long};
+
+    /// Milliseconds until freed pages go back to the system; 1000 where nobody sets it.
+    pub const PURGE_DELAY: c_int = 15;
+    /// How many pages without a free place a thread keeps of each size, in case one becomes free; 2 where nobody sets it.
+    pub const PAGE_FULL_RETAIN: c_int = 36;
+
+    #[allow(unsafe_code)]
+    unsafe extern "C" {
+        pub fn mi_option_set(option: c_int, value: c_long);
+        #[cfg(test)]
+        pub fn mi_option_get(option: c_int) -> c_long;
+    }
+}
+
+/// What is freed goes back to the system soon: for a process that stays, where most of the time nothing happens.
+pub fn give_back_soon() {
+    // SAFETY: both are options that mimalloc has; setting one stores a number.
+    #[allow(unsafe_code)]
+    unsafe {
+        option::mi_option_set(option::PURGE_DELAY, 10);
+        option::mi_option_set(option::PAGE_FULL_RETAIN, 0);
+    }
+}
+
 /// Sets what one render may hold, in bytes, for the whole process.
 pub fn set_render_memory(bytes: u64) {
     CEILING.store(bytes, Ordering::Relaxed);
@@ -116,5 +143,20 @@ impl Meter {
         }
         let ceiling = self.ceiling;
         (self.held() > ceiling).then(|| format!("rendering holds more than {} MiB of memory (--render-memory of the agent, WINDLASS_RENDER_MEMORY of commands)", ceiling >> 20))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn options_stand_where_mimalloc_has_them() {
+        // SAFETY: reading an option reads a number.
+        let get = |number| unsafe { option::mi_option_get(number) };
+        assert_eq!((get(option::PURGE_DELAY), get(option::PAGE_FULL_RETAIN)), (1000, 2), "its defaults, by which they are known");
+        give_back_soon();
+        assert_eq!((get(option::PURGE_DELAY), get(option::PAGE_FULL_RETAIN)), (10, 0));
     }
 }

@@ -1,7 +1,7 @@
 //! Steps that act. Each is idempotent, and each write of the record names the resource version it was decided on: an agent that
 //! lost its lease cannot move the record back.
 
-use super::{Driver, Keeper, stages, drive::now, status::short};
+use super::{Driver, stages, drive::now, status::short};
 use crate::{
     cluster::{ApiError, Held},
     decide::{self, Approved, Class, Entry, Failure, Managed, Mark, Memory, Millis, Op, Phase, Stage, Step, Waves},
@@ -11,7 +11,7 @@ use crate::{
 };
 use std::time::Duration;
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     pub(super) async fn act(&mut self, step: Step) {
         let result = match step {
             Step::Open { number, op, revision, digest, approved } => match self.open(number, op, revision, digest, approved).await {
@@ -166,6 +166,8 @@ impl<K: Keeper> Driver<K> {
         }
         let (shown, mark) = (short(&mark.revision), begin(&release, mark, self.drains(op)));
         self.work.held = Some(self.records.create(release, &mark).await?);
+        // The record and the objects to apply hold all of it now.
+        self.work.content = None;
         self.work.began = Some((number, mark.stage));
         self.entered(Phase::Open);
         let text = match op {
@@ -217,7 +219,7 @@ impl<K: Keeper> Driver<K> {
         let records = self.records.clone();
         let policy = self.policy.clone();
         let jobs = !self.app.spec.tests.jobs.is_empty();
-        let holder = self.shared.holder.clone();
+        let (holder, began) = (self.shared.holder.clone(), self.work.began);
         let held = self.held(number).await?;
         let Some(mark) = held.mark.clone() else { return Err(ApiError::unreachable("the record lost its mark".into())) };
         // Stages in which nothing is to be done are passed in one write.
@@ -225,10 +227,12 @@ impl<K: Keeper> Driver<K> {
         while idle(&held.release, &mark, stage, jobs) {
             stage = Mark { stage, ..mark.clone() }.next(policy.tests_after(mark.op));
         }
+        let applied_here = began == Some((number, Stage::Apply)) && !matches!(mark.op, Op::Uninstall { .. });
         let waves = Waves { at: wave, ..mark.waves };
         let mark = Mark { stage, waves, since: now(), tries: 0, not_before: 0, failure: None, holder, ..mark };
-        if stage == Stage::Close {
-            // Closing writes the whole record: the mark goes with it.
+        if stage == Stage::Close || applied_here && stage == Stage::Health {
+            // Closing writes the whole record: the mark goes with it. That all is applied, who applied it knows; whoever takes over
+            // in the middle of the wait applies it once more, which changes nothing, and writes what it waits for.
             held.mark = Some(mark);
         } else {
             records.mark(held, mark).await?;

@@ -1,6 +1,6 @@
 //! Plans laid down for approval: kept whole, told, and opened exactly as they were agreed to.
 
-use super::{Driver, Keeper, drive::now, status::short, target::Content};
+use super::{Driver, drive::now, status::short, target::Content};
 use crate::{
     decide::{Approved, Failure, Millis, Proposal, backoff},
     release::{Release, Rendered},
@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// The shortest pause before a plan that could not be laid down is tried again.
 const LEAST_PAUSE: Millis = 1_000;
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     /// Lays the plan down, or takes up what was laid down before a restart.
     pub(super) async fn propose(&mut self, digest: String, base: Option<u64>) {
         let result = self.laid_down(&digest, base).await;

@@ -1,7 +1,7 @@
 //! The stages of an open attempt: what is sent to the cluster. Each can be done again after a crash; repairs and letting go are done
 //! by the same means.
 
-use super::{Driver, Keeper, hooks, stages, drive::{kept, now}, learn::kinds, target::Content};
+use super::{Driver, hooks, stages, drive::{kept, now}, learn::kinds, target::Content};
 use crate::{
     decide::{self, Class, Entry, Failure, Mark, Op, Phase, Stage, Waves},
     object::{Object, ObjectRef, Packed, sort_waves_back, wave_ends},
@@ -10,7 +10,7 @@ use crate::{
     transform::{self, Strategy},
 };
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     /// Takes our marks off objects and records: what is left is a release as helm would have made it, for helm applied it by name.
     pub(super) async fn orphan(&mut self) -> Result<(), Failure> {
         let numbers: Vec<u64> = self.record.iter().flat_map(|record| &record.entries).map(|entry| entry.number).collect();

@@ -1,6 +1,6 @@
 //! How an attempt ends in its record, and what is counted then.
 
-use super::{Driver, Keeper, drive::now, status::short};
+use super::{Driver, drive::now, status::short};
 use crate::{
     cluster::ApiError,
     decide::{Entry, Failure, Millis, Op, Phase, Stage},
@@ -8,7 +8,7 @@ use crate::{
 };
 use std::time::Duration;
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     pub(super) async fn close(&mut self, number: u64) -> Result<(), ApiError> {
         let op = self.held(number).await?.mark.as_ref().map(|mark| mark.op);
         if let Some(Op::Uninstall { .. }) = op {
@@ -47,11 +47,15 @@ impl<K: Keeper> Driver<K> {
         records.replace(held).await?;
         let revision = held.mark.as_ref().map(|mark| short(&mark.revision)).unwrap_or_default();
         let opened = held.mark.as_ref().map_or(0, |mark| mark.opened);
+        let chart = held.release.chart.as_ref().map(|chart| chart.metadata());
+        self.work.chart = chart.map(|chart| format!("{}-{}", chart.name, chart.version)).unwrap_or_default();
         self.measure(op, opened, true);
         self.entered(Phase::Deployed);
         self.facts.failing = self.facts.failing && self.work.tests.as_ref().is_some_and(|tests| tests.release == number as i64);
-        // An environment that is as it should be needs nothing of what was rendered; a plan renders anew.
+        // An environment that is as it should be needs nothing of what was rendered, nor its record whole: a plan renders anew, and
+        // the next release reads what it replaces.
         self.work.content = None;
+        self.work.held = None;
         // What somebody changed while the attempt ran is drift now; objects known to be clean cost no request.
         self.facts.drift = None;
         self.facts.plan = None;

@@ -1,6 +1,6 @@
 //! Plans: what applying the target would change, found by dry run, and why it cannot be applied.
 
-use super::{Driver, Keeper, drive::now, learn::kinds};
+use super::{Driver, drive::now, learn::kinds};
 use crate::{
     decide::{Class, Counts, Failure, Millis, PlanFact, backoff},
     app::PlanStatus,
@@ -8,7 +8,7 @@ use crate::{
     plan,
 };
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     pub(super) async fn plan(&mut self, digest: String) {
         if self.work.content.is_none() {
             self.facts.target = None;

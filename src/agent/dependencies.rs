@@ -1,6 +1,6 @@
 //! The Environments that one waits for: read once, then watched, so that waiting costs no request.
 
-use super::{Driver, Keeper, drive::now, objects::reference};
+use super::{Driver, drive::now, objects::reference};
 use crate::{
     app::DependencySpec,
     cluster::ApiError,
@@ -14,7 +14,7 @@ const MAX_LOOKED_AT: usize = 256;
 /// How many Environments may stand above one, each in the chart of the next, for a cycle through them to be found.
 const MAX_ABOVE: usize = 16;
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     pub(super) async fn check_dependencies(&mut self) {
         let found = match self.dependencies().await {
             Ok(found) => found,

@@ -1,7 +1,7 @@
 //! `windlass dev`: a chart's folder, followed as a branch is. Each save becomes a commit of a repository that goes with the command,
 //! so that what is seen and synced is what a push would bring, step for step.
 
-use super::{Driver, FileKeeper, Shared, Wake, planning::{self, What}, target};
+use super::{Driver, Keeper, Shared, Wake, planning::{self, What}, target};
 use crate::{app::App, cluster::Records, decide::Why, plan::Plan, sources};
 use notify::Watcher as _;
 use std::{path::{Path, PathBuf}, sync::Arc, time::Duration};
@@ -53,7 +53,7 @@ pub async fn follow(shared: Arc<Shared>, mut app: App, dev: &Dev, mut say: impl 
     app.spec.source.chart = None;
     app.interval = Duration::from_secs(24 * 3600);
     let (wake, inbox) = mpsc::channel(8);
-    let mut driver = Driver::new(shared.clone(), app.clone(), FileKeeper, inbox, Default::default());
+    let mut driver = Driver::new(shared.clone(), app.clone(), Keeper::File, inbox, Default::default());
     let mut before = None;
     loop {
         let well = match save(&dev.chart, &dev.repository) {
@@ -85,7 +85,7 @@ fn save(chart: &Path, repository: &Path) -> Result<sources::CommitId, String> {
     sources::workshop(repository, &files, jiff::Timestamp::now().as_second()).map_err(|error| error.to_string())
 }
 
-async fn one(shared: &Arc<Shared>, app: &App, dev: &Dev, driver: &mut Driver<FileKeeper>, wake: &mpsc::Sender<Wake>, say: &mut impl FnMut(Said)) -> bool {
+async fn one(shared: &Arc<Shared>, app: &App, dev: &Dev, driver: &mut Driver, wake: &mpsc::Sender<Wake>, say: &mut impl FnMut(Said)) -> bool {
     let records = Records::new(shared.cluster.clone(), &app.target_namespace, &app.release);
     let planned = async {
         let record = records.load().await.map_err(|error| format!("reading the release records: {error}"))?;

@@ -1,6 +1,6 @@
 //! One environment's driver: decide, tell, act or wait, for ever.
 
-use super::{Shared, events::Events, status, target::Content};
+use super::{Shared, events::Events, objects::ObjectKeeper, status, target::Content};
 use crate::{
     app::{App, EnvironmentStatus, LintStatus, PlanStatus, SourceStatus, TestsStatus},
     cluster::{Held, Records, Seen},
@@ -48,22 +48,46 @@ pub struct Shown {
     pub others: Vec<String>,
 }
 
-/// Where an Environment lives: an object of the API server, or a file.
-pub trait Keeper: Send + Sync {
+/// Where an Environment lives.
+pub enum Keeper {
+    /// It is an object of the API server.
+    Object(ObjectKeeper),
+    /// It is a file: its status goes to the log and the metrics, and nothing holds it back when it goes.
+    File,
+}
+
+impl Keeper {
     /// Shows the status; the Environment's resource version with it, where it has one. `version` is the last one known, or empty.
-    fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> impl Future<Output = Result<String, String>> + Send;
+    async fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> Result<String, String> {
+        match self {
+            Keeper::Object(keeper) => keeper.publish(app, status, version).await,
+            Keeper::File => Ok(String::new()),
+        }
+    }
+
     /// Lets the Environment go: its release is no longer minded.
-    fn release(&self, app: &App) -> impl Future<Output = Result<(), String>> + Send;
+    async fn release(&self, app: &App) -> Result<(), String> {
+        match self {
+            Keeper::Object(keeper) => keeper.release(app).await,
+            Keeper::File => Ok(()),
+        }
+    }
+
     /// Holds back the Environment's deletion until the release is gone; the Environment's resource version with that, where it has one.
-    fn adopt(&self, app: &App) -> impl Future<Output = Result<String, String>> + Send;
+    async fn adopt(&self, app: &App) -> Result<String, String> {
+        match self {
+            Keeper::Object(keeper) => keeper.adopt(app).await,
+            Keeper::File => Ok(String::new()),
+        }
+    }
 }
 
 /// One environment's driver.
-pub struct Driver<K> {
+pub struct Driver {
     pub(super) shared: Arc<Shared>,
     pub(super) app: App,
     pub(super) policy: Policy,
-    pub(super) keeper: K,
+    pub(super) keeper: Keeper,
     pub(super) inbox: mpsc::Receiver<Wake>,
     pub(super) records: Records,
     pub(super) record: Option<Record>,
@@ -93,6 +117,8 @@ pub struct Work {
     pub tests: Option<TestsStatus>,
     /// The record that is worked on, whole.
     pub held: Option<Held>,
+    /// The chart that runs, as `name-version`, where this agent released it.
+    pub chart: String,
     /// The record that the open upgrade replaces, whole.
     pub previous: Option<Held>,
     /// The objects of the release of that number, as applied.
@@ -157,8 +183,8 @@ pub enum Told {
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const LOOK_AGAIN_AT_MOST: Duration = Duration::from_secs(9);
 
-/// How old what the status says of a wait may become while only its words change.
-const TELL_WORDS: Duration = Duration::from_secs(5);
+/// How old what the status says of a wait may become while only its words change, or while requests queue.
+const TELL_WORDS: Duration = Duration::from_secs(10);
 
 /// A status that could not be written is written again after this time.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
@@ -166,9 +192,9 @@ const TELL_AGAIN: Duration = Duration::from_secs(2);
 /// The pause before the Environment's deletion is held back again where that failed.
 const HOLD_AGAIN: Duration = Duration::from_secs(1);
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     /// A driver for an environment; `status` is what was published before.
-    pub fn new(shared: Arc<Shared>, app: App, keeper: K, inbox: mpsc::Receiver<Wake>, status: EnvironmentStatus) -> Self {
+    pub fn new(shared: Arc<Shared>, app: App, keeper: Keeper, inbox: mpsc::Receiver<Wake>, status: EnvironmentStatus) -> Self {
         let records = Records::new(shared.cluster.clone(), &app.target_namespace, &app.release);
         let work = Work { tests: status.tests.clone(), plan: status.plan.clone(), ..Work::default() };
         let events = Events::new(shared.cluster.clone(), &app);
@@ -225,7 +251,7 @@ impl<K: Keeper> Driver<K> {
             let open = self.record.as_ref().and_then(Record::last).filter(|entry| entry.phase == Phase::Open).map(|entry| entry.number);
             let begun = open.is_some() && self.work.told_of != open;
             let long = matches!(&decision, Decision::Do(step) if self.waits_for_hooks(step));
-            if tested || begun || long || status::worth_telling(&decision) {
+            if tested || long || (begun || status::worth_telling(&decision)) && !self.tells_later(&decision, begun) {
                 self.work.told_of = open;
                 Box::pin(self.publish(&decision)).await;
             }
@@ -251,7 +277,7 @@ impl<K: Keeper> Driver<K> {
 
     /// Ends: its keeper, and the newest Environment that it was told of and that is another one than it minded: one of the same name
     /// that somebody created at once.
-    pub fn end(mut self) -> (K, Option<Box<App>>) {
+    pub fn end(mut self) -> (Keeper, Option<Box<App>>) {
         self.inbox.close();
         let mut next = None;
         while let Ok(wake) = self.inbox.try_recv() {
@@ -285,6 +311,13 @@ impl<K: Keeper> Driver<K> {
             }
             step => self.act(step).await,
         }
+    }
+
+    /// Whether an attempt's course can wait to be told: while requests queue, what brings releases on goes before what tells of them.
+    fn tells_later(&self, decision: &Decision, begun: bool) -> bool {
+        let course = matches!(decision, Decision::Do(Step::Run { .. } | Step::Advance { .. } | Step::Observe { .. } | Step::Close { .. })) || waits_for_objects(decision);
+        let opened = self.record.as_ref().and_then(Record::last).and_then(|entry| entry.mark.as_ref()).map_or(0, |mark| mark.opened);
+        begun && course && self.shared.cluster.is_busy() && now() - opened < TELL_WORDS.as_millis() as Millis
     }
 
     /// Whether a step waits for Jobs and Pods that somebody wrote: hooks, tests, and what `Recreate` lets go first.
@@ -450,8 +483,7 @@ impl<K: Keeper> Driver<K> {
         let drifted = if matches!(self.facts.drift, Some(decide::Drift::Found(_))) { self.work.drifted.len() } else { 0 };
         self.shared.metrics.drift(&id, drifted);
         if let Some(revision) = self.record.as_ref().and_then(|r| r.deployed()).and_then(|e| e.mark.as_ref()).map(|m| m.revision.clone()) {
-            let chart = self.work.held.as_ref().and_then(|held| held.release.chart.as_ref()).map(|chart| chart.metadata());
-            let chart = chart.map(|chart| format!("{}-{}", chart.name, chart.version)).unwrap_or_default();
+            let chart = self.work.chart.clone();
             let release = status.release.as_ref().map(|release| release.display.clone()).unwrap_or_default();
             let live = Live { branch: self.app.branch().to_owned(), revision, release, chart };
             self.shared.metrics.live(&id, &live);

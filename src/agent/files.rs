@@ -3,7 +3,7 @@
 
 use super::{Keeper, Registry, Shared, drive::Shown};
 use crate::{
-    app::{self, App, EnvironmentStatus},
+    app::{self, App},
     cluster::ApiError,
 };
 use notify::Watcher as _;
@@ -19,23 +19,6 @@ use tokio::sync::mpsc;
 const SETTLE: Duration = Duration::from_millis(150);
 /// The folder is read again after this time even if no notification came: some network file systems send none.
 const READ_AGAIN: Duration = Duration::from_secs(60);
-
-/// An Environment that is a file.
-pub struct FileKeeper;
-
-impl Keeper for FileKeeper {
-    async fn publish(&self, _: &App, _: &EnvironmentStatus, _: &str) -> Result<String, String> {
-        Ok(String::new())
-    }
-
-    async fn release(&self, _: &App) -> Result<(), String> {
-        Ok(())
-    }
-
-    async fn adopt(&self, _: &App) -> Result<String, String> {
-        Ok(String::new())
-    }
-}
 
 /// Follows the folder; comes back only where it cannot be watched.
 pub async fn follow(shared: Arc<Shared>, folder: PathBuf, registry: Registry) -> ApiError {
@@ -86,7 +69,7 @@ async fn read(shared: &Arc<Shared>, folder: &Path, registry: &Registry, known: &
                     tracing::warn!(environment = id, reason = "InvalidSpec", "{} means the same Environment as {}: it is passed over", path.display(), other.display());
                     continue;
                 }
-                registry.meet(shared, app, FileKeeper, Shown::default()).await;
+                registry.meet(shared, app, Keeper::File, Shown::default()).await;
                 id
             }
             Err(error) => {

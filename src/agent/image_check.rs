@@ -1,7 +1,7 @@
 //! Images that a revision names for the first time are looked up at their registries before anything is applied: one that is
 //! missing is waited for, as its build may still run, and condemns nothing.
 
-use super::{Driver, Keeper, drive::now, target, updates};
+use super::{Driver, drive::now, target, updates};
 use crate::{
     app::ImageCheckMode,
     decide::{Class, Failure},
@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How many images of one revision are looked up.
 const MAX_IMAGES: usize = 100;
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     /// Whether the registries have what `desired` names and `previous` did not. A registry that cannot be asked, or that does
     /// not let us in, holds nothing back: the nodes may know it better.
     pub(super) async fn images_exist(&mut self, desired: &[Object], previous: &[Object]) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Steps that learn: they read, and note what they found as facts. They change nothing.
 
-use super::{ClusterHost, Driver, Keeper, drive::{Told, kept, now}, gather::{self, At}, status::short, target::{self, Content}};
+use super::{ClusterHost, Driver, drive::{Told, kept, now}, gather::{self, At}, status::short, target::{self, Content}};
 use crate::{
     decide::{Class, Failure, Head, Millis, Step, Target, backoff},
     app::LintStatus,
@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     pub(super) async fn learn(&mut self, step: Step) {
         match step {
             Step::Load => self.load().await,

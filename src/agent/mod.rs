@@ -37,7 +37,6 @@ pub mod validate;
 use blocking::Blocking;
 pub use drive::{Driver, Keeper, Wake};
 pub use host::{ClusterHost, SystemHost};
-pub use files::FileKeeper;
 pub use leader::{Election, LeaseOptions};
 pub use registry::Registry;
 pub use target::{Content, ServerCapabilities, git_spec, load_local};

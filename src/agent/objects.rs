@@ -99,7 +99,7 @@ async fn meet(shared: &Arc<Shared>, registry: &Registry, only: Option<&str>, env
     match app {
         Ok(app) => {
             let shown = Shown { version: env.resource_version().unwrap_or_default(), others: others(&env), status: env.status.unwrap_or_default() };
-            registry.meet(shared, app, keeper, shown).await;
+            registry.meet(shared, app, Keeper::Object(keeper), shown).await;
         }
         Err(error) => invalid(&keeper, &env, &error).await,
     }
@@ -148,10 +148,8 @@ impl ObjectKeeper {
         let patch = json!({ "metadata": { "finalizers": list, "resourceVersion": version } });
         self.cluster.terse().merge(target, "", &patch).await.map(|written| resource_version(&written))
     }
-}
 
-impl Keeper for ObjectKeeper {
-    async fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> Result<String, String> {
+    pub(super) async fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> Result<String, String> {
         let (target, cluster) = (reference(&app.namespace, &app.name), self.cluster.terse());
         let mut written = None;
         if !version.is_empty() {
@@ -171,7 +169,7 @@ impl Keeper for ObjectKeeper {
         }
     }
 
-    async fn release(&self, app: &App) -> Result<(), String> {
+    pub(super) async fn release(&self, app: &App) -> Result<(), String> {
         let target = reference(&app.namespace, &app.name);
         let cluster = self.cluster.terse();
         let live = match cluster.get(&target).await {
@@ -190,7 +188,7 @@ impl Keeper for ObjectKeeper {
         }
     }
 
-    async fn adopt(&self, app: &App) -> Result<String, String> {
+    pub(super) async fn adopt(&self, app: &App) -> Result<String, String> {
         if app.deleting || app.finalizer {
             return Ok(self.met.0.clone());
         }

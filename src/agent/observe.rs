@@ -1,6 +1,6 @@
 //! What is live: how the objects of the attempt fare, and whether the deployed release is still what runs.
 
-use super::{Driver, Keeper, drive::now, compare::some, learn::kinds};
+use super::{Driver, drive::now, compare::some, learn::kinds};
 use crate::{
     decide::{Class, Drift, Failure, HealthFact, Op, backoff},
     health::{self, State},
@@ -8,7 +8,7 @@ use crate::{
     plan::drift,
 };
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     pub(super) async fn observe(&mut self, number: u64) {
         let fact = match self.assess(number).await {
             Ok(HealthFact::Ready) => HealthFact::Ready,

@@ -1,6 +1,6 @@
 //! What proved good here goes on to the next branch; what proved bad is taken back on its own, where that is asked for.
 
-use super::{Driver, Keeper, drive::now, learn::source_failure, planning, status::short, target};
+use super::{Driver, drive::now, learn::source_failure, planning, status::short, target};
 use crate::{
     app::App,
     cluster::Records,
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// The shortest pause before a promotion that failed is tried again.
 const PAUSE: Millis = 30_000;
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     pub(super) async fn promote(&mut self, revision: String, to: String) {
         let result = self.bring(&revision, &to).await;
         let shown = short(&revision);

@@ -2,7 +2,7 @@
 //! packaged. A version that is there is never overwritten.
 
 use super::{
-    Driver, Keeper, Shared,
+    Driver, Shared,
     drive::now,
     gather::{self, At, Gathered, access, chart_failure},
 };
@@ -82,7 +82,7 @@ pub async fn by_hand(shared: &Shared, app: &App, revision: Option<&str>) -> Resu
 /// The first pause after a failure that may pass.
 const PAUSE: Millis = 5_000;
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     /// The revision that is to be published now, by where the Environment stands.
     pub(super) fn publish_due(&self, decision: &Decision) -> Option<String> {
         let spec = self.app.spec.publish.as_ref().filter(|_| !self.policy.deleting && !self.policy.suspended)?;

@@ -81,7 +81,7 @@ impl Registry {
     }
 
     /// An Environment as it is now: its driver is told, or started.
-    pub async fn meet<K: Keeper + 'static>(&self, shared: &Arc<Shared>, app: App, keeper: K, shown: Shown) {
+    pub async fn meet(&self, shared: &Arc<Shared>, app: App, keeper: Keeper, shown: Shown) {
         loop {
             let (driver, new) = self.driver_of(&app);
             if let Some(new) = new {
@@ -112,7 +112,7 @@ impl Registry {
         (sender, Some(New { inbox, seen, images }))
     }
 
-    fn begin<K: Keeper + 'static>(&self, shared: &Arc<Shared>, app: App, keeper: K, shown: Shown, new: New) {
+    fn begin(&self, shared: &Arc<Shared>, app: App, keeper: Keeper, shown: Shown, new: New) {
         super::updates::start(shared, self, new.seen, new.images, &shown.status);
         shared.metrics.environment(&app.id());
         let (this, id, shared_too) = (self.clone(), app.id(), shared.clone());
@@ -133,7 +133,7 @@ impl Registry {
 
     /// A driver has ended: its keeper, and the Environment of the same name that was told to it meanwhile, for another driver to
     /// mind. One that another minds already stays.
-    fn end<K: Keeper>(&self, driver: Driver<K>, id: &str) -> (K, Option<Box<App>>) {
+    fn end(&self, driver: Driver, id: &str) -> (Keeper, Option<Box<App>>) {
         let mut entries = self.entries.lock().expect("no panic while held");
         let left = driver.end();
         if entries.get(id).is_some_and(|entry| entry.inbox.is_closed()) {
@@ -155,7 +155,7 @@ impl Registry {
 
 /// Drives until the Environment is let go. A panic is a crash of this one environment: what is known is forgotten, the record
 /// is read anew, and the others notice nothing.
-async fn drive<K: Keeper>(driver: &mut Driver<K>, id: &str) {
+async fn drive(driver: &mut Driver, id: &str) {
     let mut pause = PANIC_PAUSE.0;
     loop {
         match AssertUnwindSafe(driver.run(false)).catch_unwind().await {

@@ -1,6 +1,6 @@
 //! Tests: after a release and again by a schedule; their results told, their logs kept beside the release.
 
-use super::{Driver, Keeper, drive::now, hooks};
+use super::{Driver, drive::now, hooks};
 use crate::{
     app::{EnvironmentStatus, TestStatus, TestsStatus},
     decide::{Class, Failure, Mark, Millis},
@@ -9,7 +9,7 @@ use crate::{
     release::Release,
 };
 
-impl<K: Keeper> Driver<K> {
+impl Driver {
     /// The tests of a release that is being made.
     pub(super) async fn tests(&mut self, release: &Release, mark: &Mark) -> Result<(), Failure> {
         let run = self.run_of(release, mark);

@@ -55,6 +55,7 @@ impl Agent {
     /// Runs it.
     pub fn run(self, _: &Global) -> Outcome {
         super::connection::log(&self.log_format, &self.log_level);
+        crate::memory::give_back_soon();
         crate::memory::set_render_memory(self.render_memory);
         crate::memory::set_render_time(self.render_timeout);
         super::connection::block_on(async move {

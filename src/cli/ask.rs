@@ -85,7 +85,7 @@ impl Ask {
         let shared = agent::shared_once(cluster, cache.folder(), &super::agent::identity()).await.map_err(|error| error.to_string())?;
         let (_wake, inbox) = tokio::sync::mpsc::channel(1);
         let id = app.id();
-        let mut driver = agent::Driver::new(shared, app, agent::FileKeeper, inbox, Default::default());
+        let mut driver = agent::Driver::new(shared, app, agent::Keeper::File, inbox, Default::default());
         let why = tokio::time::timeout(self.timeout, driver.run(true)).await;
         let why = why.map_err(|_| format!("{id} has not settled within {}", humantime::format_duration(self.timeout)))?;
         let status = driver.published();

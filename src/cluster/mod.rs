@@ -36,7 +36,7 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::sync::{Mutex, Semaphore};
 
 /// Requests under way at the same time, watches apart. More make nothing faster, and each needs a connection of its own.
-const IN_FLIGHT: usize = 24;
+const IN_FLIGHT: usize = 16;
 
 /// Hears of each request: its verb and status code.
 type OnRequest = Arc<dyn Fn(&str, u16) + Send + Sync>;
@@ -90,6 +90,11 @@ impl Cluster {
     /// The same connection, whose requests wait for no others: for the lease.
     pub fn express(&self) -> Cluster {
         Cluster { flight: Arc::new(Semaphore::new(IN_FLIGHT)), ..self.clone() }
+    }
+
+    /// Whether as many requests are under way as may be: others queue, or are about to.
+    pub fn is_busy(&self) -> bool {
+        self.flight.available_permits() == 0
     }
 
     /// The same connection, whose answers hold `metadata` and nothing else: for who writes to learn of the version, or reads what

@@ -17,6 +17,10 @@ pub struct Agent {
     loaded: Option<Vec<Entry>>,
     pub versions: BTreeMap<u64, u64>,
     memory_version: u64,
+    /// The attempt whose objects it is applying, or has applied, and nobody else before it.
+    applies: Option<u64>,
+    /// Its mark of an attempt where that is ahead of the record's.
+    ahead: Option<(u64, Mark)>,
     pub facts: Facts,
     pub leading: bool,
     pub stopped_until: Millis,
@@ -35,6 +39,8 @@ impl Agent {
             loaded: None,
             versions: BTreeMap::new(),
             memory_version: 0,
+            applies: None,
+            ahead: None,
             facts: Facts::default(),
             leading: false,
             stopped_until: 0,
@@ -57,8 +63,7 @@ impl Agent {
 
     /// A new leader believes nothing that it knew before.
     pub fn take_over(&mut self) {
-        self.record = None;
-        self.loaded = None;
+        self.doubt();
         self.facts = Facts::default();
     }
 
@@ -66,6 +71,8 @@ impl Agent {
     pub fn doubt(&mut self) {
         self.record = None;
         self.loaded = None;
+        self.applies = None;
+        self.ahead = None;
     }
 
     pub fn decide(&mut self, world: &World) -> Decision {
@@ -173,10 +180,7 @@ impl Agent {
         let result = match step {
             Step::Open { number, op, revision, digest, approved } => self.open(number, op, revision, digest, approved, world),
             Step::Claim { number } => self.claim(number, world),
-            Step::Advance { number, stage, wave } => self.amend(number, world, |mark, now| {
-                let waves = Waves { at: wave, ..mark.waves };
-                *mark = Mark { stage, waves, since: now, tries: 0, not_before: 0, failure: None, ..mark.clone() };
-            }),
+            Step::Advance { number, stage, wave } => self.advance(number, stage, wave, world),
             Step::CountTry { number, not_before, failure } => self.amend(number, world, |mark, _| {
                 *mark = Mark { tries: mark.tries + 1, not_before, failure: Some(failure), ..mark.clone() };
             }),
@@ -452,6 +456,7 @@ impl Agent {
             Ok(version)
         })?;
         self.facts.owned = true;
+        self.applies = Some(number);
         self.entered(entry, version);
         Ok(())
     }
@@ -489,6 +494,7 @@ impl Agent {
     fn replace(&mut self, number: u64, world: &mut World, change: impl FnOnce(&mut Entry)) -> Result<(), Halt> {
         let known = self.versions.get(&number).copied();
         let fenced = world.plant != Some(Plant::NoFencing);
+        let ahead = self.ahead.take_if(|(of, _)| *of == number).map(|(_, mark)| mark);
         let (entry, version) = world.request(|world| {
             let version = world.stamp();
             let now = world.now;
@@ -497,6 +503,9 @@ impl Agent {
                 return Err(Halt::Conflict);
             }
             stored.entry.modified = now;
+            if let Some(mark) = ahead {
+                stored.entry.mark = Some(mark);
+            }
             change(&mut stored.entry);
             stored.version = version;
             Ok((stored.entry.clone(), version))
@@ -517,6 +526,28 @@ impl Agent {
             }
         })?;
         self.facts.outcome = outcome;
+        Ok(())
+    }
+
+    fn advance(&mut self, number: u64, stage: Stage, wave: u16, world: &mut World) -> Result<(), Halt> {
+        let moved = |mark: &mut Mark, now| {
+            let waves = Waves { at: wave, ..mark.waves };
+            *mark = Mark { stage, waves, since: now, tries: 0, not_before: 0, failure: None, ..mark.clone() };
+        };
+        let entry = self.record.as_ref().and_then(|record| record.entry(number)).cloned();
+        match entry {
+            // Who applied it all knows that by itself: nothing is written.
+            Some(mut entry) if stage == Stage::Health && self.applies == Some(number) && entry.mark.as_ref().is_some_and(|mark| !matches!(mark.op, Op::Uninstall { .. })) => {
+                if let Some(mark) = &mut entry.mark {
+                    moved(mark, world.now);
+                    self.ahead = Some((number, mark.clone()));
+                }
+                let version = self.versions.get(&number).copied().unwrap_or_default();
+                self.entered(entry, version);
+            }
+            _ => self.amend(number, world, moved)?,
+        }
+        self.applies = (stage == Stage::Apply).then_some(number);
         Ok(())
     }
 

@@ -68,7 +68,7 @@ pub const PLANTED: &[(Plant, &[Check])] = &[
     (Plant::NeverRollsBack, &[Check::Converged]),
     (Plant::BelievesHealth, &[Check::BadGood, Check::Converged, Check::Waves, Check::Promoted, Check::Serves]),
     (Plant::SkipsTests, &[Check::BadGood, Check::Converged, Check::Promoted, Check::Serves]),
-    (Plant::NoFencing, &[Check::OneOpen]),
+    (Plant::NoFencing, &[Check::OneOpen, Check::Waves]),
     (Plant::NeverChecksDrift, &[Check::DriftRepaired]),
     (Plant::AlwaysRepairs, &[Check::DriftKept]),
     (Plant::ForgetsHold, &[Check::Held]),
