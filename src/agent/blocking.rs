@@ -1,5 +1,5 @@
-//! Work that blocks its thread, in two queues: what computes keeps the cores busy and no more threads than those, and what waits
-//! for a disk or a remote repository cannot take these away. Each thread has an allocator's heap of its own, so that few of them
+//! Work that blocks its thread, in three queues: what computes keeps the cores busy and no more threads than those, what reads a
+//! repository of this machine likewise, and what waits for a remote repository cannot take these away. Each thread has an allocator's heap of its own, so that few of them
 //! are also what keeps the agent small.
 
 use std::{cell::RefCell, sync::Arc};
@@ -18,13 +18,14 @@ const COMPUTING: usize = 8;
 /// The queues.
 pub struct Blocking {
     computing: Arc<Semaphore>,
+    reading: Semaphore,
     waiting: Semaphore,
 }
 
 impl Default for Blocking {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from).min(COMPUTING);
-        Blocking { computing: Arc::new(Semaphore::new(cores)), waiting: Semaphore::new(WAITING) }
+        Blocking { computing: Arc::new(Semaphore::new(cores)), reading: Semaphore::new(cores), waiting: Semaphore::new(WAITING) }
     }
 }
 
@@ -37,6 +38,18 @@ impl Blocking {
         let permit = take(self.computing.clone()).await;
         let (queue, runtime) = (self.computing.clone(), Handle::current());
         spawn_blocking(move || work(Turn { permit: RefCell::new(Some(permit)), queue, runtime })).await
+    }
+
+    /// Runs what reads the repository at that address: it waits for others only where that is another machine.
+    ///
+    /// # Errors
+    /// It panicked.
+    pub async fn read<T: Send + 'static>(&self, url: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+        if !url.starts_with("file://") {
+            return self.wait(work).await;
+        }
+        let _turn = self.reading.acquire().await.expect("the semaphore is never closed");
+        spawn_blocking(work).await
     }
 
     /// Runs what waits for others: git.

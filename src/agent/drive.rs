@@ -262,8 +262,8 @@ impl Driver {
                     }
                 }
                 Decision::Do(step) => {
-                    // However many hooks run, and however long: nobody else waits for them.
-                    let _slot = match long {
+                    // However many hooks run, and however long, and however many repositories do not answer: nobody else waits for them.
+                    let _slot = match long || matches!(step, Step::Fetch { .. }) {
                         true => None,
                         false => Some(shared.slots.acquire().await.expect("the semaphore is never closed")),
                     };

@@ -109,7 +109,7 @@ async fn commit(shared: &Shared, app: &App) -> Result<String, Failure> {
     let creds = planning::credentials(shared, app).await?;
     let git = shared.git.clone();
     let begun = std::time::Instant::now();
-    let head = shared.blocking.wait(move || git.head(&spec, &creds)).await;
+    let head = shared.blocking.read(&spec.url.clone(), move || git.head(&spec, &creds)).await;
     let failure = head.as_ref().ok().and_then(|head| head.as_ref().err()).map(|error| error.reason());
     shared.metrics.git(GitOperation::Head, failure, begun.elapsed());
     match head {
@@ -140,7 +140,7 @@ pub(super) async fn snapshot(shared: &Shared, app: &App, at: &At, path: Option<&
     }
     let creds = planning::credentials(shared, app).await?;
     let git = shared.git.clone();
-    match shared.blocking.wait(move || git.snapshot(&spec, &creds, &Want { commit, previous: None })).await {
+    match shared.blocking.read(&spec.url.clone(), move || git.snapshot(&spec, &creds, &Want { commit, previous: None })).await {
         Ok(Ok(snapshot)) => Ok(snapshot),
         Ok(Err(error)) => Err(source_failure(&error)),
         Err(panic) => Err(Failure::new(Class::Bug, "Panic", format!("reading the branch: {panic}"))),

@@ -86,4 +86,4 @@ pub struct Shared {
 }
 
 /// How many steps run at once, over all environments.
-pub const PARALLEL_STEPS: usize = 32;
+pub const PARALLEL_STEPS: usize = 16;
