@@ -51,7 +51,7 @@ pub struct Shown {
 /// Where an Environment lives.
 pub enum Keeper {
     /// It is an object of the API server.
-    Object(ObjectKeeper),
+    Object(Box<ObjectKeeper>),
     /// It is a file: its status goes to the log and the metrics, and nothing holds it back when it goes.
     File,
 }
@@ -316,8 +316,13 @@ impl Driver {
     /// Whether an attempt's course can wait to be told: while requests queue, what brings releases on goes before what tells of them.
     fn tells_later(&self, decision: &Decision, begun: bool) -> bool {
         let course = matches!(decision, Decision::Do(Step::Run { .. } | Step::Advance { .. } | Step::Observe { .. } | Step::Close { .. })) || waits_for_objects(decision);
+        begun && course && self.is_young_in_a_crowd()
+    }
+
+    /// Whether the open attempt has just begun, and other Environments wait for a place to work, or their requests for their turn.
+    fn is_young_in_a_crowd(&self) -> bool {
         let opened = self.record.as_ref().and_then(Record::last).and_then(|entry| entry.mark.as_ref()).map_or(0, |mark| mark.opened);
-        begun && course && self.shared.cluster.is_busy() && now() - opened < TELL_WORDS.as_millis() as Millis
+        now() - opened < TELL_WORDS.as_millis() as Millis && (self.shared.slots.available_permits() == 0 || self.shared.cluster.is_busy())
     }
 
     /// Whether a step waits for Jobs and Pods that somebody wrote: hooks, tests, and what `Recreate` lets go first.
@@ -356,7 +361,8 @@ impl Driver {
         };
         tokio::select! {
             wake = self.inbox.recv() => self.wake(wake?),
-            () = sleep => if healing {
+            // Where much is under way everything takes its time, and Pods are looked at later.
+            () = sleep => if healing && !self.is_young_in_a_crowd() {
                 self.work.closer = true;
                 self.work.looks = self.work.looks.saturating_add(1);
                 self.facts.health = None;

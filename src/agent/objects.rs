@@ -99,7 +99,7 @@ async fn meet(shared: &Arc<Shared>, registry: &Registry, only: Option<&str>, env
     match app {
         Ok(app) => {
             let shown = Shown { version: env.resource_version().unwrap_or_default(), others: others(&env), status: env.status.unwrap_or_default() };
-            registry.meet(shared, app, Keeper::Object(keeper), shown).await;
+            registry.meet(shared, app, Keeper::Object(Box::new(keeper)), shown).await;
         }
         Err(error) => invalid(&keeper, &env, &error).await,
     }

@@ -16,6 +16,10 @@ pub fn binary(profile: &str) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("WINDLASS_BIN") {
         return Ok(path.into());
     }
+    if profile == "release" && cfg!(target_os = "linux") {
+        // What is measured is what the image holds.
+        return static_program(profile);
+    }
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--package", "windlass", "--bin", "windlass", "--profile", profile]);
@@ -39,21 +43,29 @@ pub fn profile_dir(profile: &str) -> &str {
 /// The program for an image: static, so that it needs nothing else there. As the `Dockerfile` builds it (Debian's static glibc;
 /// OpenSSL, libgit2 and libssh2 from their crates), but without link-time optimisation, which would take minutes.
 pub fn static_binary() -> Result<PathBuf> {
-    let _lock = sys::lock(&quick_target()?.with_extension("lock"), "build of the static program")?;
-    eprintln!("xtask: building the static windlass (minutes the first time)");
-    let status = quick_cargo(&["build", "--locked", "--package", "windlass", "--bin", "windlass"])?.status().context("starting cargo")?;
+    static_program("quick")
+}
+
+fn static_program(profile: &str) -> Result<PathBuf> {
+    let _lock = sys::lock(&static_target()?.with_extension("lock"), "build of the static program")?;
+    eprintln!("xtask: building the static windlass, profile {profile} (minutes the first time)");
+    let status = static_cargo(profile, &["build", "--locked", "--package", "windlass", "--bin", "windlass"])?.status().context("starting cargo")?;
     if !status.success() {
         bail!("building the static windlass ended with {status}");
     }
-    Ok(quick_target()?.join(triple()).join("quick/windlass"))
+    Ok(static_target()?.join(triple()).join(profile).join("windlass"))
 }
 
 /// cargo for everything that wants optimised code (the image, the corpus, the simulation): one profile, one set of flags, one
 /// target folder below the cache, so that dependencies are optimised once.
 pub fn quick_cargo(args: &[&str]) -> Result<Command> {
+    static_cargo("quick", args)
+}
+
+fn static_cargo(profile: &str, args: &[&str]) -> Result<Command> {
     let (verb, rest) = args.split_first().context("a cargo command")?;
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args([verb, "--quiet", "--profile", "quick", "--target", &triple(), "--target-dir"]).arg(quick_target()?).args(rest);
+    command.args([verb, "--quiet", "--profile", profile, "--target", &triple(), "--target-dir"]).arg(static_target()?).args(rest);
     // With a target named, build scripts and macros are not built with these.
     command.env("RUSTFLAGS", "-C target-feature=+crt-static").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_TARGET_DIR");
     // Who saves time with the system's OpenSSL elsewhere needs the crate's here: that of the system may be shared only.
@@ -65,7 +77,7 @@ fn triple() -> String {
     format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
 }
 
-fn quick_target() -> Result<PathBuf> {
+fn static_target() -> Result<PathBuf> {
     Ok(tools::cache_dir()?.join("static-target"))
 }
 
