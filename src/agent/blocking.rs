@@ -1,6 +1,6 @@
 //! Work that blocks its thread, in three queues: what computes keeps the cores busy and no more threads than those, what reads a
-//! repository of this machine likewise, and what waits for a remote repository cannot take these away. Each thread has an allocator's heap of its own, so that few of them
-//! are also what keeps the agent small.
+//! repository of this machine likewise, and what waits for a remote repository cannot take these away. Each thread has an
+//! allocator's heap of its own, so that few of them are also what keeps the agent small.
 
 use std::{cell::RefCell, sync::Arc};
 use tokio::{
@@ -45,11 +45,7 @@ impl Blocking {
     /// # Errors
     /// It panicked.
     pub async fn read<T: Send + 'static>(&self, url: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
-        if !url.starts_with("file://") {
-            return self.wait(work).await;
-        }
-        let _turn = self.reading.acquire().await.expect("the semaphore is never closed");
-        spawn_blocking(work).await
+        in_turn(if url.starts_with("file://") { &self.reading } else { &self.waiting }, work).await
     }
 
     /// Runs what waits for others: git.
@@ -57,9 +53,13 @@ impl Blocking {
     /// # Errors
     /// It panicked.
     pub async fn wait<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
-        let _turn = self.waiting.acquire().await.expect("the semaphore is never closed");
-        spawn_blocking(work).await
+        in_turn(&self.waiting, work).await
     }
+}
+
+async fn in_turn<T: Send + 'static>(queue: &Semaphore, work: impl FnOnce() -> T + Send + 'static) -> Result<T, JoinError> {
+    let _turn = queue.acquire().await.expect("the semaphore is never closed");
+    spawn_blocking(work).await
 }
 
 /// A turn to compute.

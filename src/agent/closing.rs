@@ -5,6 +5,7 @@ use crate::{
     cluster::ApiError,
     decide::{Entry, Failure, Millis, Op, Phase, Stage},
     metrics::{Outcome, SyncResult},
+    release::Chart,
 };
 use std::time::Duration;
 
@@ -47,8 +48,7 @@ impl Driver {
         records.replace(held).await?;
         let revision = held.mark.as_ref().map(|mark| short(&mark.revision)).unwrap_or_default();
         let opened = held.mark.as_ref().map_or(0, |mark| mark.opened);
-        let chart = held.release.chart.as_ref().map(|chart| chart.metadata());
-        self.work.chart = chart.map(|chart| format!("{}-{}", chart.name, chart.version)).unwrap_or_default();
+        self.work.chart = held.release.chart.as_ref().map(Chart::label).unwrap_or_default();
         self.measure(op, opened, true);
         self.entered(Phase::Deployed);
         self.facts.failing = self.facts.failing && self.work.tests.as_ref().is_some_and(|tests| tests.release == number as i64);

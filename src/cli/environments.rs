@@ -191,7 +191,7 @@ impl History {
                 text(&secret["metadata"]["creationTimestamp"]),
                 stored.release.info.status.as_str().to_owned(),
                 commit(secret),
-                stored.release.chart.as_ref().map(|chart| { let m = chart.metadata(); format!("{}-{}", m.name, m.version) }).unwrap_or_default(),
+                stored.release.chart.as_ref().map(crate::release::Chart::label).unwrap_or_default(),
                 stored.release.info.description.chars().take(100).collect(),
             ]);
             table(&["NUMBER", "CREATED", "STATUS", "REVISION", "CHART", "DESCRIPTION"], rows.collect());

@@ -129,6 +129,12 @@ impl Chart {
         }
         serde_json::from_str::<Head>(self.0.get()).unwrap_or_default().metadata.unwrap_or_default()
     }
+
+    /// `name-version`, as `helm list` calls it.
+    pub fn label(&self) -> String {
+        let ChartMetadata { name, version, .. } = self.metadata();
+        format!("{name}-{version}")
+    }
 }
 
 impl PartialEq for Chart {

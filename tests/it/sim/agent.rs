@@ -456,7 +456,6 @@ impl Agent {
             Ok(version)
         })?;
         self.facts.owned = true;
-        self.applies = Some(number);
         self.entered(entry, version);
         Ok(())
     }
