@@ -84,6 +84,33 @@ pub fn give_back_soon() {
     }
 }
 
+/// The program's own code goes back to the system as far as it is in memory, and comes again from its file where it is reached: what
+/// only the start of a process needed is then held no longer. Nothing happens where the system tells no mappings.
+pub fn give_back_code() {
+    #[cfg(target_os = "linux")]
+    for (begin, end) in code(&std::fs::read_to_string("/proc/self/maps").unwrap_or_default(), std::env::current_exe().ok().as_deref()) {
+        // SAFETY: the mapping is one of this process, of a file, and was never writable: its pages come back as they are.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::madvise(begin as *mut libc::c_void, end - begin, libc::MADV_DONTNEED);
+        }
+    }
+}
+
+/// Where the program's code is mapped, from the lines of `/proc/PID/maps`: `begin-end r-xp offset device inode path`.
+#[cfg(target_os = "linux")]
+fn code(maps: &str, program: Option<&std::path::Path>) -> Vec<(usize, usize)> {
+    let mapping = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (range, rights) = (words.next()?, words.next()?);
+        let path = words.nth(3)?;
+        let (begin, end) = range.split_once('-')?;
+        let address = |text: &str| usize::from_str_radix(text, 16).ok();
+        (rights == "r-xp" && program == Some(std::path::Path::new(path))).then_some((address(begin)?, address(end)?))
+    };
+    maps.lines().filter_map(mapping).collect()
+}
+
 /// Sets what one render may hold, in bytes, for the whole process.
 pub fn set_render_memory(bytes: u64) {
     CEILING.store(bytes, Ordering::Relaxed);
@@ -149,6 +176,25 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn code_is_given_back_and_comes_again() {
+        let resident = || -> u64 {
+            let smaps = std::fs::read_to_string("/proc/self/smaps").expect("Linux tells them");
+            let program = std::env::current_exe().expect("a path");
+            let of_code = smaps.split("VmFlags:").filter(|mapping| mapping.lines().any(|line| !code(line, Some(&program)).is_empty()));
+            of_code.filter_map(|mapping| mapping.lines().find_map(|line| line.strip_prefix("Rss:"))).map(|rss| rss.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")).sum()
+        };
+        let before = resident();
+        give_back_code();
+        let after = resident();
+        assert!(before > 0 && after < before, "{before} kB before, {after} kB after");
+        assert_eq!(parse_bytes("2Mi"), Ok(2 << 20), "code runs as before");
+        let maps = "00200000-0089f000 r--p 00000000 fe:00 1 /bin/windlass\n0089f000-01d5e000 r-xp 0069e000 fe:00 1 /bin/windlass\n\
+                    7f00-7f01 r-xp 00000000 fe:00 2 /lib/other.so\n7f02-7f03 r-xp 00000000 00:00 0 [vdso]\n";
+        assert_eq!(code(maps, Some(std::path::Path::new("/bin/windlass"))), [(0x0089_f000, 0x01d5_e000)]);
+    }
 
     #[test]
     #[allow(unsafe_code)]

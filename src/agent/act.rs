@@ -1,7 +1,7 @@
 //! Steps that act. Each is idempotent, and each write of the record names the resource version it was decided on: an agent that
 //! lost its lease cannot move the record back.
 
-use super::{Driver, stages, drive::now, status::short};
+use super::{Driver, drive::now, stages, status::short, telling::Opening};
 use crate::{
     cluster::{ApiError, Held},
     decide::{self, Approved, Class, Entry, Failure, Managed, Mark, Memory, Millis, Op, Phase, Stage, Step, Waves},
@@ -175,7 +175,13 @@ impl Driver {
             _ => format!("release {number} brings {shown}"),
         };
         tracing::info!(environment = self.app.id(), revision = shown, release = number, reason = "Opened", "{text}");
-        self.events.normal(if matches!(op, Op::Rollback { .. }) { "RollingBack" } else { "Releasing" }, &text).await;
+        self.work.opening = Some(Opening { number, crowded: self.is_crowded(), untold: None });
+        match op {
+            Op::Rollback { .. } => self.events.normal("RollingBack", &text).await,
+            // Where many are released at once, the event that it is live tells what this one would.
+            _ if self.is_young_in_a_crowd() => self.work.opening.as_mut().expect("set just above").untold = Some(text),
+            _ => self.events.normal("Releasing", &text).await,
+        }
         if let Some(approved) = mark.approved {
             self.tell_approved(number, &approved).await;
         }

@@ -4,7 +4,6 @@ use super::{Shared, events::Events, objects::ObjectKeeper, status, target::Conte
 use crate::{
     app::{App, EnvironmentStatus, LintStatus, PlanStatus, SourceStatus, TestsStatus},
     cluster::{Held, Records, Seen},
-    metrics::Live,
     decide::{self, Decision, Facts, Failure, Millis, Phase, Policy, Record, Stage, Step, View},
     object::{Object, ObjectRef, Packed},
     secrets::Redactor,
@@ -58,7 +57,7 @@ pub enum Keeper {
 
 impl Keeper {
     /// Shows the status; the Environment's resource version with it, where it has one. `version` is the last one known, or empty.
-    async fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> Result<String, String> {
+    pub(super) async fn publish(&self, app: &App, status: &EnvironmentStatus, version: &str) -> Result<String, String> {
         match self {
             Keeper::Object(keeper) => keeper.publish(app, status, version).await,
             Keeper::File => Ok(String::new()),
@@ -94,10 +93,10 @@ pub struct Driver {
     pub(super) facts: Facts,
     pub(super) work: Work,
     pub(super) events: Events,
-    published: EnvironmentStatus,
+    pub(super) published: EnvironmentStatus,
     /// When it was published by this agent.
-    published_at: Option<Instant>,
-    showing: super::showing::Showing,
+    pub(super) published_at: Option<Instant>,
+    pub(super) showing: super::showing::Showing,
 }
 
 /// What the steps know beyond what decisions read; a crash may lose all of it.
@@ -150,6 +149,8 @@ pub struct Work {
     pub told: String,
     /// The open attempt that the status tells of.
     pub told_of: Option<u64>,
+    /// The attempt that this agent opened last.
+    pub opening: Option<super::telling::Opening>,
     /// The status could not be written.
     pub untold: bool,
     /// The records as they were last read.
@@ -182,9 +183,6 @@ pub enum Told {
 /// no object of the release. The next looks are that much further apart each, up to the limit.
 const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const LOOK_AGAIN_AT_MOST: Duration = Duration::from_secs(9);
-
-/// How old what the status says of a wait may become while only its words change, or while requests queue.
-const TELL_WORDS: Duration = Duration::from_secs(10);
 
 /// A status that could not be written is written again after this time.
 const TELL_AGAIN: Duration = Duration::from_secs(2);
@@ -253,6 +251,9 @@ impl Driver {
             let long = matches!(&decision, Decision::Do(step) if self.waits_for_hooks(step));
             if tested || long || (begun || status::worth_telling(&decision)) && !self.tells_later(&decision, begun) {
                 self.work.told_of = open;
+                if open.is_some() {
+                    Box::pin(self.tell_opening()).await;
+                }
                 Box::pin(self.publish(&decision)).await;
             }
             match decision {
@@ -311,18 +312,6 @@ impl Driver {
             }
             step => self.act(step).await,
         }
-    }
-
-    /// Whether an attempt's course can wait to be told: while requests queue, what brings releases on goes before what tells of them.
-    fn tells_later(&self, decision: &Decision, begun: bool) -> bool {
-        let course = matches!(decision, Decision::Do(Step::Run { .. } | Step::Advance { .. } | Step::Observe { .. } | Step::Close { .. })) || waits_for_objects(decision);
-        begun && course && self.is_young_in_a_crowd()
-    }
-
-    /// Whether the open attempt has just begun, and other Environments wait for a place to work, or their requests for their turn.
-    fn is_young_in_a_crowd(&self) -> bool {
-        let opened = self.record.as_ref().and_then(Record::last).and_then(|entry| entry.mark.as_ref()).map_or(0, |mark| mark.opened);
-        now() - opened < TELL_WORDS.as_millis() as Millis && (self.shared.slots.available_permits() == 0 || self.shared.cluster.is_busy())
     }
 
     /// Whether a step waits for Jobs and Pods that somebody wrote: hooks, tests, and what `Recreate` lets go first.
@@ -441,61 +430,6 @@ impl Driver {
         }
     }
 
-    async fn publish(&mut self, decision: &Decision) {
-        let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let images = self.shared.image_status.get(&self.app.id()).unwrap_or_else(|| self.published.images.clone());
-        let seen = status::Seen { images, source: self.work.source.clone(), plan: self.work.plan.clone(), tests: self.work.tests.clone(), lint: self.work.lint.clone(), promotion: decide::promotion(&self.view()), published: self.work.published.clone() };
-        let mut new = status::derive(&self.app, self.record.as_ref(), &self.facts, &seen, decision, &time);
-        status::keep_times(&mut new, &self.published);
-        self.gauge(&new);
-        if new == self.published && !self.showing.put_right(now()) {
-            self.work.untold = false;
-            return;
-        }
-        let told_just_now = self.published_at.is_some_and(|at| at.elapsed() < TELL_WORDS);
-        if waits_for_objects(decision) && told_just_now && status::differ_in_words_only(&new, &self.published) {
-            // A roll-out's every Pod changes the sentence. The next look tells the last of them.
-            return;
-        }
-        if let Decision::Wait { .. } = decision
-            && let Some(ready) = new.conditions.first()
-            && self.work.told != ready.message
-        {
-            self.work.told.clone_from(&ready.message);
-            let revision = new.revision.clone().unwrap_or_default();
-            let release = new.release.as_ref().map(|r| r.display.clone()).unwrap_or_default();
-            tracing::info!(environment = self.app.id(), revision, release, reason = ready.reason, ready = ready.status, "{}", ready.message);
-        }
-        match self.keeper.publish(&self.app, &new, self.showing.version()).await {
-            Ok(version) => {
-                self.published = new;
-                self.published_at = Some(Instant::now());
-                self.work.untold = false;
-                self.showing.wrote(version);
-            }
-            Err(error) => {
-                tracing::warn!(environment = self.app.id(), error, "cannot write the status, trying again soon");
-                self.work.untold = true;
-            }
-        }
-    }
-
-    /// What Prometheus sees of the present state.
-    fn gauge(&self, status: &EnvironmentStatus) {
-        let id = self.app.id();
-        let is = |name: &str| status.conditions.iter().any(|c| c.type_ == name && c.status == "True");
-        let held = self.record.as_ref().is_some_and(|record| record.memory.hold.is_some());
-        self.shared.metrics.conditions(&id, is("Ready"), self.app.suspended() || held, is("Stalled"));
-        let drifted = if matches!(self.facts.drift, Some(decide::Drift::Found(_))) { self.work.drifted.len() } else { 0 };
-        self.shared.metrics.drift(&id, drifted);
-        if let Some(revision) = self.record.as_ref().and_then(|r| r.deployed()).and_then(|e| e.mark.as_ref()).map(|m| m.revision.clone()) {
-            let chart = self.work.chart.clone();
-            let release = status.release.as_ref().map(|release| release.display.clone()).unwrap_or_default();
-            let live = Live { branch: self.app.branch().to_owned(), revision, release, chart };
-            self.shared.metrics.live(&id, &live);
-        }
-    }
-
     async fn let_go(&mut self) -> bool {
         // Letting go cannot be taken back: that no release is left is read once more, as a list may come from a server that lags.
         if self.app.spec.deletion_policy != crate::app::DeletionPolicy::Orphan {
@@ -580,12 +514,8 @@ impl Driver {
 }
 
 /// Whether live objects are waited for.
-fn waits(why: &decide::Why) -> bool {
+pub(super) fn waits(why: &decide::Why) -> bool {
     matches!(why, decide::Why::Health(_) | decide::Why::Removal(_))
-}
-
-fn waits_for_objects(decision: &Decision) -> bool {
-    matches!(decision, Decision::Wait { why, .. } if waits(why))
 }
 
 /// Whether, run once, there is nothing more to wait for.

@@ -30,6 +30,7 @@ mod stages;
 mod subcharts;
 pub mod status;
 mod target;
+mod telling;
 mod testing;
 pub mod updates;
 pub mod validate;

@@ -143,6 +143,8 @@ async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sour
         Err(error) => return error,
     };
     term.leads(Some(registry.clone()));
+    // Most of what ran until here does not run again.
+    crate::memory::give_back_code();
     let (told, watched, namespace, shelves) = (registry.clone(), cluster.clone(), options.namespace.clone(), shared.shelves.clone());
     tasks.keep("watching release records".into(), move || {
         let told = told.clone();

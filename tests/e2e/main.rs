@@ -4,6 +4,7 @@
 mod adopt;
 mod canary;
 mod charts;
+mod crowd;
 mod fixture;
 mod faults;
 mod forged;

@@ -61,5 +61,5 @@ pub fn wait(api: &Api, names: &[String]) -> Result<()> {
         item["metadata"]["generation"] == status["observedGeneration"]
             && [&status["updatedReplicas"], &status["availableReplicas"], &status["replicas"]].iter().all(|n| **n == spec["replicas"])
     };
-    until_all(api, "/apis/apps/v1/deployments", names.len(), rolled_out, || Ok(()))
+    until_all(api, "/apis/apps/v1/deployments", names, rolled_out, || Ok(()))
 }

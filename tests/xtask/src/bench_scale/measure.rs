@@ -104,8 +104,8 @@ impl Phase {
 /// What a run measured.
 #[derive(Default)]
 pub struct Figures {
-    /// Seconds of the bare client: to install, to upgrade.
-    pub floor: Vec<f64>,
+    /// Seconds of the bare client to install and to upgrade, each before the agent and after it.
+    pub floor: [Vec<f64>; 2],
     pub install: Phase,
     pub idle: Phase,
     pub upgrade: Phase,
@@ -121,15 +121,23 @@ impl Figures {
         phase.requests() as f64 / self.environments.max(1) as f64
     }
 
+    /// The mean of the bare client's times, to install and to upgrade, in seconds; 0 where there was none.
+    fn floors(&self) -> [f64; 2] {
+        [0, 1].map(|round| self.floor[round].iter().sum::<f64>() / self.floor[round].len().max(1) as f64)
+    }
+
     /// For machines: a documented shape.
     pub fn json(&self) -> Value {
         let phase = |phase: &Phase| {
             json!({"wall_s": phase.wall_s, "cpu_s": phase.cpu_s, "requests_per_environment": self.each(phase)})
         };
-        let [install, upgrade] = [0, 1].map(|index| self.floor.get(index).copied().unwrap_or_default());
+        let [install, upgrade] = self.floors();
         json!({
             // The bare client sends six requests for each application and round; its CPU time is not the agent's.
-            "floor": {"wall_s": install, "upgrade_wall_s": upgrade, "cpu_s": null, "requests_per_environment": 6.0},
+            "floor": {
+                "wall_s": install, "upgrade_wall_s": upgrade, "cpu_s": null, "requests_per_environment": 6.0,
+                "walls_s": self.floor[0], "upgrade_walls_s": self.floor[1],
+            },
             "install": phase(&self.install), "idle": phase(&self.idle), "upgrade": phase(&self.upgrade),
             "peak_rss_mb": self.peak_rss_mb, "repaired_s": self.repaired_s, "environments": self.environments,
         })
@@ -138,13 +146,17 @@ impl Figures {
     /// For people.
     pub fn print(&self) {
         println!("{:22} {:>9} {:>9} {:>9} {:>13}", "", "wall", "of floor", "CPU", "requests each");
-        let rows = [("install", &self.install, self.floor.first()), ("idle", &self.idle, None), ("upgrade", &self.upgrade, self.floor.get(1))];
-        for (name, phase, floor) in rows {
-            let ratio = floor.map(|floor| format!("{:.2}x", phase.wall_s / floor)).unwrap_or_default();
+        let [install, upgrade] = self.floors();
+        for (name, phase, floor) in [("install", &self.install, install), ("idle", &self.idle, 0.0), ("upgrade", &self.upgrade, upgrade)] {
+            let ratio = if floor > 0.0 { format!("{:.2}x", phase.wall_s / floor) } else { String::new() };
             println!("{name:22} {:7.1} s {ratio:>9} {:7.2} s {:13.2}", phase.wall_s, phase.cpu_s, self.each(phase));
         }
-        let [install, upgrade] = [0, 1].map(|index| self.floor.get(index).copied().unwrap_or_default());
-        println!("floor: {install:.1} s to install, {upgrade:.1} s to upgrade; peak memory {:.1} MB", self.peak_rss_mb);
+        let seconds = |round: &[f64]| round.iter().map(|wall| format!("{wall:.1}")).collect::<Vec<_>>().join(" and ");
+        let [first, second] = self.floor.each_ref().map(|round| seconds(round));
+        if !first.is_empty() {
+            println!("floor, before and after: {first} s to install, {second} s to upgrade");
+        }
+        println!("peak memory {:.1} MB", self.peak_rss_mb);
         println!("the last of the deleted Deployments was back after {:.2} s", self.repaired_s);
         for (name, phase) in [("install", &self.install), ("idle", &self.idle), ("upgrade", &self.upgrade), ("repair", &self.repair)] {
             println!("\nrequests of {name}, {} in all:", phase.requests());
@@ -158,7 +170,7 @@ impl Figures {
 
     /// The figures that are over their limits, as sentences.
     pub fn over(&self) -> Vec<String> {
-        let [install, upgrade] = [0, 1].map(|index| self.floor.get(index).copied().unwrap_or_default());
+        let [install, upgrade] = self.floors();
         let figures = [
             ("install takes, in seconds,", self.install.wall_s, install * WALL_OVER_FLOOR),
             ("install's CPU seconds are", self.install.cpu_s, CPU_S),

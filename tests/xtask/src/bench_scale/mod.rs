@@ -1,7 +1,8 @@
 //! `cargo xtask bench scale`: a hundred Environments of one chart with six objects on a control plane with fake nodes.
 //!
 //! Installed all at once, left alone for a minute, upgraded all at once; then ten Deployments are deleted. In the same run a
-//! bare client applies the same objects, so that the machine's own speed is known: its time is the floor.
+//! bare client applies the same objects, so that the machine's own speed is known: its time is the floor. It does so before
+//! the agent and after it, and the mean counts: a machine's speed may change within a run.
 
 mod floor;
 mod follow;
@@ -104,7 +105,7 @@ fn measured(bench: &ScaleBench, chart: &str, floor: bool) -> Result<Figures> {
     repo.push(BRANCH, "First")?;
     let mut world = World { bench, cluster, repo, figures: Figures { environments: bench.environments, ..Figures::default() } };
     if floor {
-        world.floor(&binary)?;
+        world.floor(&binary, "before")?;
     }
     let kubeconfig = world.cluster.kubeconfig_for_user(measure::USER, Some("system:masters"))?;
     let mut agent = Agent::start(&world.cluster, &binary, &kubeconfig)?;
@@ -116,6 +117,10 @@ fn measured(bench: &ScaleBench, chart: &str, floor: bool) -> Result<Figures> {
     world.upgrade(&mut agent)?;
     world.repair(&mut agent)?;
     world.figures.peak_rss_mb = measure::peak_rss_mb(agent.process.id())?;
+    if floor {
+        agent.process.kill()?;
+        world.floor(&binary, "after")?;
+    }
     world.figures.print();
     if let Some(path) = &bench.how.json {
         let text = serde_json::to_string_pretty(&world.figures.json())?;
@@ -145,16 +150,16 @@ impl World<'_> {
     }
 
     /// The bare client: the same objects, and the Deployments waited for, twice.
-    fn floor(&mut self, binary: &std::path::Path) -> Result<()> {
-        let names = self.namespaces("floor");
+    fn floor(&mut self, binary: &std::path::Path, when: &str) -> Result<()> {
+        let names = self.namespaces(&format!("floor-{when}"));
         self.make_namespaces(&names)?;
-        for round in ["first", "second"] {
-            let objects = floor::render(binary, &self.repo.work().join("chart"), round)?;
+        for (round, message) in ["first", "second"].into_iter().enumerate() {
+            let objects = floor::render(binary, &self.repo.work().join("chart"), message)?;
             let begun = Instant::now();
             floor::apply(self.cluster.api(), &names, &objects)?;
             floor::wait(self.cluster.api(), &names)?;
-            self.figures.floor.push(begun.elapsed().as_secs_f64());
-            eprintln!("floor, {round}: {:.1} s", begun.elapsed().as_secs_f64());
+            self.figures.floor[round].push(begun.elapsed().as_secs_f64());
+            eprintln!("floor {when}, {message}: {:.1} s", begun.elapsed().as_secs_f64());
         }
         // What it made shall not be in the agent's way.
         parallel(names.len(), |index| self.cluster.api().delete(&format!("/api/v1/namespaces/{}", names[index])).map(drop))?;
@@ -256,7 +261,7 @@ impl World<'_> {
     /// Waits until all Environments are ready with this commit.
     fn settled(&self, agent: &mut Agent, head: &str) -> Result<()> {
         let settled = |item: &Value| agent::settled_on(item, head);
-        let waited = until_all(self.cluster.api(), "/apis/windlass.dev/v1alpha1/environments", self.bench.environments, settled, || agent.process.check());
+        let waited = until_all(self.cluster.api(), "/apis/windlass.dev/v1alpha1/environments", &self.namespaces("app"), settled, || agent.process.check());
         waited.with_context(|| agent.process.tail(10))
     }
 
