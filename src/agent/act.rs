@@ -175,13 +175,14 @@ impl Driver {
             _ => format!("release {number} brings {shown}"),
         };
         tracing::info!(environment = self.app.id(), revision = shown, release = number, reason = "Opened", "{text}");
-        self.work.opening = Some(Opening { number, crowded: self.is_crowded(), untold: None });
+        let mut opening = Opening { number, crowded: self.is_crowded(), untold: None };
         match op {
             Op::Rollback { .. } => self.events.normal("RollingBack", &text).await,
             // Where many are released at once, the event that it is live tells what this one would.
-            _ if self.is_young_in_a_crowd() => self.work.opening.as_mut().expect("set just above").untold = Some(text),
+            _ if opening.crowded => opening.untold = Some(text),
             _ => self.events.normal("Releasing", &text).await,
         }
+        self.work.opening = Some(opening);
         if let Some(approved) = mark.approved {
             self.tell_approved(number, &approved).await;
         }

@@ -12,7 +12,7 @@ use crate::{
 };
 use std::time::{Duration, Instant};
 
-/// How old what the status says of a wait may become while only its words change, or while requests queue.
+/// How old what the status says of a wait may become while only its words change, and an attempt that began in a crowd untold.
 const TELL_WORDS: Duration = Duration::from_secs(10);
 
 /// How an attempt was opened.
@@ -26,7 +26,7 @@ pub struct Opening {
 }
 
 impl Driver {
-    /// Whether an attempt's course can wait to be told: while requests queue, what brings releases on goes before what tells of them.
+    /// Whether an attempt's course can wait to be told: in a crowd, what brings releases on goes before what tells of them.
     pub(super) fn tells_later(&self, decision: &Decision, begun: bool) -> bool {
         let course = matches!(decision, Decision::Do(Step::Run { .. } | Step::Advance { .. } | Step::Observe { .. } | Step::Close { .. })) || waits_for_objects(decision);
         begun && course && self.is_young_in_a_crowd()

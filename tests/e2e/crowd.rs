@@ -4,30 +4,44 @@ use crate::{SOON, fixture::{Fixture, Repository, condition, environment, ready}}
 use serde_json::{Value, json};
 use std::{
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// More than are worked on at once.
 const MANY: usize = 40;
 
-/// Takes connections, says nothing, and keeps them until it is told to let go.
+/// Takes connections, says nothing, and keeps them until it goes: then it closes all, and what comes later at once.
 struct Silent {
     port: u16,
-    taken: Arc<Mutex<Vec<TcpStream>>>,
+    /// `None` once it has gone.
+    taken: Arc<Mutex<Option<Vec<TcpStream>>>>,
 }
 
 impl Silent {
     fn start() -> Silent {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("bound").port();
-        let taken = Arc::new(Mutex::new(Vec::new()));
+        let taken = Arc::new(Mutex::new(Some(Vec::new())));
         let keep = taken.clone();
-        std::thread::spawn(move || listener.incoming().flatten().for_each(|stream| keep.lock().expect("no panic while held").push(stream)));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if let Some(taken) = keep.lock().expect("no panic while held").as_mut() {
+                    taken.push(stream);
+                }
+            }
+        });
         Silent { port, taken }
     }
 
     fn taken(&self) -> usize {
-        self.taken.lock().expect("no panic while held").len()
+        self.taken.lock().expect("no panic while held").as_ref().map_or(0, Vec::len)
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        // Who waits for an answer shall wait no longer: other tests need the places that such waits take.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 
