@@ -71,6 +71,10 @@ impl Driver {
     }
 
     pub(super) fn entered(&mut self, phase: Phase) {
+        if phase != Phase::Open {
+            // Of an attempt that is over, its last event tells all that its first would: a later one of that number is another.
+            self.work.opening = None;
+        }
         let Some(held) = &self.work.held else { return };
         let entry = Entry { number: u64::from(held.release.version), phase, mark: held.mark.clone(), modified: now(), uid: held.uid.clone() };
         self.enter(entry);

@@ -149,7 +149,7 @@ pub struct Work {
     pub told: String,
     /// The open attempt that the status tells of.
     pub told_of: Option<u64>,
-    /// The attempt that this agent opened last.
+    /// The open attempt, where this agent opened it.
     pub opening: Option<super::telling::Opening>,
     /// The status could not be written.
     pub untold: bool,
@@ -251,9 +251,7 @@ impl Driver {
             let long = matches!(&decision, Decision::Do(step) if self.waits_for_hooks(step));
             if tested || long || (begun || status::worth_telling(&decision)) && !self.tells_later(&decision, begun) {
                 self.work.told_of = open;
-                if open.is_some() {
-                    Box::pin(self.tell_opening()).await;
-                }
+                Box::pin(self.tell_opening()).await;
                 Box::pin(self.publish(&decision)).await;
             }
             match decision {

@@ -45,7 +45,7 @@ impl Driver {
         self.shared.slots.available_permits() == 0 || self.shared.cluster.is_busy()
     }
 
-    /// The event that the open attempt has begun, once. Of one that is over, its last event tells all that this one would.
+    /// The event that the open attempt has begun, once.
     pub(super) async fn tell_opening(&mut self) {
         if let Some(text) = self.work.opening.as_mut().and_then(|opening| opening.untold.take()) {
             self.events.normal("Releasing", &text).await;

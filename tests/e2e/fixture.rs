@@ -325,6 +325,13 @@ pub fn environment(name: &str, repo: &Repository, more: &str) -> Value {
     env
 }
 
+/// An Environment of that name in the namespace.
+pub fn named(name: &str, namespace: &str, repo: &Repository, more: &str) -> Value {
+    let mut env = environment(name, repo, more);
+    env["metadata"]["namespace"] = json!(namespace);
+    env
+}
+
 /// A bare repository with a small chart on the branch `develop`, and a work tree to push from.
 pub struct Repository {
     folder: PathBuf,

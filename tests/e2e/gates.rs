@@ -1,6 +1,6 @@
 //! What holds a sync back: windows, other Environments, deletions of what is precious, approvals.
 
-use crate::fixture::{Fixture, Repository, condition, environment, ready};
+use crate::fixture::{Fixture, Repository, condition, environment, named, ready};
 use serde_json::{Value, json};
 use crate::SOON;
 use std::time::Duration;
@@ -16,13 +16,6 @@ fn digest(env: &Value) -> String {
 
 fn base64(text: &str) -> Vec<u8> {
     base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).expect("base64")
-}
-
-/// An Environment of that name in the namespace.
-fn named(name: &str, namespace: &str, repo: &Repository, more: &str) -> Value {
-    let mut env = environment(name, repo, more);
-    env["metadata"]["namespace"] = json!(namespace);
-    env
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Promotion along branches, and bad commits taken back, with the real git over smart HTTP.
 
-use crate::fixture::{Fixture, Repository, condition, environment, ready};
+use crate::fixture::{Fixture, Repository, condition, named, ready};
 use serde_json::json;
 use crate::SOON;
 
 
 fn follows(name: &str, branch: &str, namespace: &str, repo: &Repository, more: &str) -> serde_json::Value {
-    let mut env = environment(name, repo, more);
-    env["metadata"]["namespace"] = json!(namespace);
+    let mut env = named(name, namespace, repo, more);
     env["spec"]["source"]["git"]["branch"] = json!(branch);
     env["spec"]["source"]["git"]["url"] = json!(repo.http());
     env

@@ -1,7 +1,7 @@
 //! Trouble that nobody has to go and mend by hand: what helm left half done, a way back that is barred, Environments that hold,
 //! delete or wait for each other.
 
-use crate::{SOON, fixture::{Fixture, Repository, condition, environment, ready}};
+use crate::{SOON, fixture::{Fixture, Repository, condition, environment, named, ready}};
 use serde_json::{Value, json};
 use std::{
     process::{Child, Command, Stdio},
@@ -243,9 +243,7 @@ fn however_many_hooks_run_nobody_else_waits_for_them() {
     // More than are at work at once.
     const HOOKS: usize = 40;
     for number in 0..HOOKS {
-        let mut env = environment(&format!("hooks-{number}"), &slow, "release: {timeout: 3m}");
-        env["metadata"]["namespace"] = json!("many-hooks");
-        f.create(&env);
+        f.create(&named(&format!("hooks-{number}"), "many-hooks", &slow, "release: {timeout: 3m}"));
     }
     let pending = || {
         let list: Value = serde_json::from_str(&f.kubectl(&["get", "env", "-o", "json"])).unwrap_or_default();
@@ -254,9 +252,7 @@ fn however_many_hooks_run_nobody_else_waits_for_them() {
     };
     f.until(SOON, "all of their hooks run", || f.kubectl(&["get", "jobs", "-o", "name"]).lines().count() == HOOKS && pending() == HOOKS);
     let repo = Repository::new("in-between");
-    let mut env = environment("in-between", &repo, "");
-    env["metadata"]["namespace"] = json!("many-hooks");
-    f.create(&env);
+    f.create(&named("in-between", "many-hooks", &repo, ""));
     f.wait("in-between", SOON, |env| ready(env, "True", "InSync"));
     assert_eq!(pending(), HOOKS, "they still run");
     f.kubectl(&["delete", "env", "--all", "--wait=false"]);
