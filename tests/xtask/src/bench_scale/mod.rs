@@ -105,7 +105,8 @@ fn measured(bench: &ScaleBench, chart: &str, floor: bool) -> Result<Figures> {
     repo.push(BRANCH, "First")?;
     let mut world = World { bench, cluster, repo, figures: Figures { environments: bench.environments, ..Figures::default() } };
     if floor {
-        world.floor(&binary, "before")?;
+        let names = world.floor(&binary, "before")?;
+        world.clear(&names)?;
     }
     let kubeconfig = world.cluster.kubeconfig_for_user(measure::USER, Some("system:masters"))?;
     let mut agent = Agent::start(&world.cluster, &binary, &kubeconfig)?;
@@ -149,8 +150,8 @@ impl World<'_> {
         })
     }
 
-    /// The bare client: the same objects, and the Deployments waited for, twice.
-    fn floor(&mut self, binary: &std::path::Path, when: &str) -> Result<()> {
+    /// The bare client: the same objects, and the Deployments waited for, twice. The namespaces that it made.
+    fn floor(&mut self, binary: &std::path::Path, when: &str) -> Result<Vec<String>> {
         let names = self.namespaces(&format!("floor-{when}"));
         self.make_namespaces(&names)?;
         for (round, message) in ["first", "second"].into_iter().enumerate() {
@@ -161,7 +162,11 @@ impl World<'_> {
             self.figures.floor[round].push(begun.elapsed().as_secs_f64());
             eprintln!("floor {when}, {message}: {:.1} s", begun.elapsed().as_secs_f64());
         }
-        // What it made shall not be in the agent's way.
+        Ok(names)
+    }
+
+    /// What the bare client made shall not be in the agent's way.
+    fn clear(&self, names: &[String]) -> Result<()> {
         parallel(names.len(), |index| self.cluster.api().delete(&format!("/api/v1/namespaces/{}", names[index])).map(drop))?;
         sys::wait_for("the end of the floor's namespaces", PHASE_LIMIT, || {
             let left = self.cluster.api().get("/api/v1/namespaces")?;
