@@ -136,7 +136,7 @@ fn orphan(tool: &str, short: &str) {
         }
         let record = f.get_json(&format!("secret/sh.helm.release.v1.{name}.v1"));
         assert!(record["metadata"]["annotations"].as_object().is_none_or(serde_json::Map::is_empty), "{record:#}");
-        assert_eq!(f.kubectl(&["get", "configmap", &format!("windlass.{name}"), "-o", "name"]).trim(), "");
+        assert_eq!(f.kubectl(&["get", "configmap", &format!("windlass.{name}"), "-o", "name", "--ignore-not-found"]).trim(), "");
         let path = repo.chart().display().to_string();
         f.helm_of(tool, &["upgrade", &name, &path, "--set", "message=by-helm"]);
         let config = objects(&f, &name).into_iter().find(|o| o["metadata"]["name"] == format!("{name}-config")).expect("every chart has one");

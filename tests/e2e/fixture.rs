@@ -108,12 +108,14 @@ impl Fixture {
         started.expect("windlass starts")
     }
 
-    /// kubectl in the namespace; its standard output.
+    /// kubectl in the namespace; its standard output. That it succeeds is part of each test: what a question that cannot be asked is
+    /// answered with is empty, too.
     pub fn kubectl(&self, args: &[&str]) -> String {
         let mut all = vec!["-n", &self.namespace];
         all.extend(args);
         let mut command = self.world.cluster.kubectl_command().expect("kubectl is built");
         let output = command.args(&all).output().expect("kubectl runs");
+        assert!(output.status.success(), "kubectl {}: {}", all.join(" "), String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -207,9 +209,9 @@ impl Fixture {
         PodWatch(child)
     }
 
-    /// An object as JSON.
+    /// An object as JSON; null where there is none.
     pub fn get_json(&self, object: &str) -> Value {
-        serde_json::from_str(&self.kubectl(&["get", object, "-o", "json", "--show-managed-fields"])).unwrap_or_default()
+        serde_json::from_str(&self.kubectl(&["get", object, "-o", "json", "--show-managed-fields", "--ignore-not-found"])).unwrap_or_default()
     }
 
     /// The cluster that all tests share.
@@ -217,9 +219,9 @@ impl Fixture {
         &self.world.cluster
     }
 
-    /// A field of an object, by JSON path.
+    /// A field of an object, by JSON path; empty where there is no such object.
     pub fn field(&self, object: &str, path: &str) -> String {
-        self.kubectl(&["get", object, "-o", &format!("jsonpath={path}")])
+        self.kubectl(&["get", object, "-o", &format!("jsonpath={path}"), "--ignore-not-found"])
     }
 
     /// The Environment.

@@ -252,7 +252,8 @@ fn a_record_too_large_for_a_secret_is_refused_before_anything_is_applied() {
     let env = f.wait("large", SOON, |env| ready(env, "False", "RecordTooLarge"));
     let message = condition(&env, "Stalled")["message"].as_str().unwrap_or_default().to_owned();
     assert!(message.contains("release large would take") && message.contains(".helmignore"), "{message}");
-    assert_eq!(f.kubectl(&["get", "deployment,service,configmap/large-config", "-o", "name"]).trim(), "");
+    assert_eq!(f.kubectl(&["get", "deployment,service", "-o", "name"]).trim(), "");
+    assert_eq!(f.get_json("configmap/large-config"), serde_json::Value::Null);
     repo.remove("files/noise.txt");
     f.wait("large", SOON, |env| ready(env, "True", "InSync"));
 }

@@ -66,7 +66,7 @@ fn hooks_run_in_helms_order_and_are_deleted_when_helm_deletes_them() {
     // What is to be kept is kept by both.
     for f in [&f, &helm] {
         assert_eq!(f.kubectl(&["get", "configmap", "hooks-kept", "-o", "name"]).trim(), "configmap/hooks-kept");
-        assert_eq!(f.kubectl(&["get", "configmap", "hooks-config", "-o", "name"]).trim(), "");
+        assert_eq!(f.kubectl(&["get", "configmap", "hooks-config", "-o", "name", "--ignore-not-found"]).trim(), "");
     }
 }
 
@@ -81,7 +81,7 @@ fn a_failed_hook_names_its_job_and_ends_the_release() {
     let message = condition(&env, "Ready")["message"].as_str().unwrap_or("").to_owned();
     assert!(message.contains("Job badhook/badhook-pre-upgrade-a failed"), "{message}");
     assert_eq!(f.field("configmap/badhook-config", "{.data.message}"), "hello", "nothing was applied");
-    assert_eq!(f.kubectl(&["get", "job", "badhook-pre-upgrade-b", "-o", "name"]).trim(), "", "the next one was not started");
+    assert_eq!(f.kubectl(&["get", "job", "badhook-pre-upgrade-b", "-o", "name", "--ignore-not-found"]).trim(), "", "the next one was not started");
 }
 
 #[test]
