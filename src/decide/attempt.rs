@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// Whether the Environment goes, and the release with it: nobody waits any more for what would be taken away next. (An orphan's
+/// attempt is finished: helm finds nothing pending.)
+pub(super) fn given_up(view: &View, entry: &Entry) -> bool {
+    let brings = entry.mark.as_ref().is_some_and(|mark| !matches!(mark.op, Op::Uninstall { .. }));
+    brings && view.policy.deleting && !view.policy.orphan
+}
+
 /// The next step of an open attempt.
 pub(super) fn finish(view: &View, entry: &Entry) -> Decision {
     let Some(mark) = &entry.mark else { return foreign(view, entry) };

@@ -1,6 +1,6 @@
 //! The decision: from what is known to the one next step. Pure, total, without await, clock or randomness.
 //!
-//! Finish an open attempt first; else choose the goal (remove, roll back, hold, follow the head); then climb the ladder:
+//! Finish an open attempt first, unless the release shall go; else choose the goal (remove, roll back, hold, follow the head); then climb the ladder:
 //! head, target, plan, gates, open. `docs/behaviour.md` states the same for people.
 
 mod attempt;
@@ -21,7 +21,7 @@ pub fn decide(view: &View) -> Decision {
         return Decision::Do(step);
     }
     match record.entries.last() {
-        Some(entry) if entry.phase == Phase::Open => attempt::finish(view, entry),
+        Some(entry) if entry.phase == Phase::Open && !attempt::given_up(view, entry) => attempt::finish(view, entry),
         _ => goal::pursue(view, record),
     }
 }

@@ -73,6 +73,22 @@ fn an_attempt_that_helm_came_after_is_closed_too() {
 }
 
 #[test]
+fn an_attempt_is_given_up_where_the_release_shall_go() {
+    let under_way = |op| Record { entries: vec![entry(1, Phase::Deployed, Op::Install, HOLDER), entry(2, Phase::Open, op, HOLDER)], memory: Memory::default() };
+    let next = |policy, op| by_facts(policy, &under_way(op), Facts { owned: true, sure: true, confirmed: Some(2), ..Facts::default() });
+    let deleting = Policy { deleting: true, ..Policy::default() };
+    for op in [Op::Install, Op::Upgrade, Op::Rollback { to: 1, by_hand: false }] {
+        let decision = next(deleting.clone(), op);
+        assert!(matches!(decision, Decision::Do(Step::Open { number: 2, op: Op::Uninstall { cleanup: false }, .. })), "{decision:?}");
+        // Helm shall find nothing pending in what is left to it.
+        let decision = next(Policy { orphan: true, ..deleting.clone() }, op);
+        assert!(matches!(decision, Decision::Do(Step::Run { number: 2, .. })), "{decision:?}");
+    }
+    let decision = next(deleting, Op::Uninstall { cleanup: false });
+    assert!(matches!(decision, Decision::Do(Step::Run { number: 2, .. })), "a removal goes on: {decision:?}");
+}
+
+#[test]
 fn what_helm_left_pending_behind_its_own_releases_stays() {
     let helm = |number, phase| Entry { mark: None, ..entry(number, phase, Op::Upgrade, "") };
     let record = Record { entries: vec![helm(5, Phase::Open), helm(6, Phase::Deployed)], memory: Memory::default() };
