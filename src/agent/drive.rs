@@ -1,6 +1,6 @@
 //! One environment's driver: decide, tell, act or wait, for ever.
 
-use super::{Shared, events::Events, objects::ObjectKeeper, status, target::Content};
+use super::{Shared, events::Events, objects::ObjectKeeper, slots::Course, status, target::Content};
 use crate::{
     app::{App, EnvironmentStatus, LintStatus, PlanStatus, SourceStatus, TestsStatus},
     cluster::{Held, Records, Seen},
@@ -264,7 +264,8 @@ impl Driver {
                     // However many hooks run, and however long, and however many repositories do not answer: nobody else waits for them.
                     let _slot = match long || matches!(step, Step::Fetch { .. }) {
                         true => None,
-                        false => Some(shared.slots.acquire().await.expect("the semaphore is never closed")),
+                        false if open.is_some() || matches!(step, Step::Repair { .. }) => Some(shared.slots.take(Course::GoesOn).await),
+                        false => Some(shared.slots.take(Course::Begins).await),
                     };
                     Box::pin(self.perform(step)).await;
                 }

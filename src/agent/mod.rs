@@ -26,6 +26,7 @@ pub mod publish;
 mod registry;
 mod run;
 mod showing;
+mod slots;
 mod stages;
 mod subcharts;
 pub mod status;
@@ -62,8 +63,8 @@ pub struct Shared {
     pub charts: Charts,
     /// Who this agent is, in records.
     pub holder: String,
-    /// How many steps run at once.
-    pub slots: tokio::sync::Semaphore,
+    /// Places for steps.
+    pub slots: slots::Slots,
     /// Work that blocks its thread.
     pub blocking: Blocking,
     /// The release records that there are, as their watch has them.

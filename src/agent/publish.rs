@@ -109,7 +109,7 @@ impl Driver {
     pub(super) async fn publish_revision(&mut self, revision: String) {
         let Some(spec) = self.app.spec.publish.clone() else { return };
         let shared = self.shared.clone();
-        let _slot = shared.slots.acquire().await.expect("the semaphore is never closed");
+        let _slot = shared.slots.take(super::slots::Course::Begins).await;
         let result = match gather::gather(&self.shared, &self.app, &At::Revision(revision.clone())).await {
             Ok(gathered) => publish(&self.shared, &self.app, &spec, &gathered).await,
             Err(failure) => Err(failure),

@@ -184,7 +184,7 @@ pub async fn shared(
         git: sources.0,
         charts: sources.1,
         holder: holder.to_owned(),
-        slots: tokio::sync::Semaphore::new(PARALLEL_STEPS),
+        slots: super::slots::Slots::new(PARALLEL_STEPS),
         blocking: Default::default(),
         shelves: Default::default(),
         capabilities,

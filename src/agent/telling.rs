@@ -42,7 +42,7 @@ impl Driver {
 
     /// Whether other Environments wait for a place to work, or their requests for their turn.
     pub(super) fn is_crowded(&self) -> bool {
-        self.shared.slots.available_permits() == 0 || self.shared.cluster.is_busy()
+        self.shared.slots.are_taken() || self.shared.cluster.is_busy()
     }
 
     /// The event that the open attempt has begun, once.
