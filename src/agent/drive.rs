@@ -153,6 +153,8 @@ pub struct Work {
     pub opening: Option<super::telling::Opening>,
     /// The status could not be written.
     pub untold: bool,
+    /// The records were read once. What is in doubt since is not taken from a watch.
+    pub read: bool,
     /// The records as they were last read.
     pub loaded: Option<Vec<decide::Entry>>,
     /// The attempt and stage that this agent began: nothing of it ran before.
@@ -491,6 +493,7 @@ impl Driver {
         let watched = self.shared.shelves.of(&self.app.target_namespace, &self.app.release);
         self.facts.sure = self.work.loaded.as_ref() == Some(&record.entries) || watched == Some(self.records.listed());
         self.work.loaded = Some(record.entries.clone());
+        self.work.read = true;
         self.record = Some(record);
         self.facts.owned = false;
         self.facts.confirmed = None;

@@ -24,6 +24,10 @@ impl Driver {
     }
 
     async fn load(&mut self) {
+        let (namespace, release) = (&self.app.target_namespace, &self.app.release);
+        if !self.work.read && self.shared.shelves.are_empty(namespace, release) {
+            return self.loaded(self.records.begin());
+        }
         match self.records.load().await {
             Ok(record) => self.loaded(record),
             Err(error) => {

@@ -6,7 +6,7 @@ use super::{
     target::ServerCapabilities,
 };
 use crate::{
-    cluster::{ApiError, Cluster, Fence, Inputs, Schemas, Tasks, Watches, watch_records},
+    cluster::{ApiError, Cluster, Fence, Inputs, Schemas, Shelves, Tasks, Watches, watch_memories, watch_records},
     metrics::Metrics,
     sources::{Charts, GitCache},
     web::{self, Hooks, Probes, Web},
@@ -150,6 +150,8 @@ async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sour
         let told = told.clone();
         watch_records(watched.clone(), namespace.clone(), shelves.clone(), move |seen| told.record(seen))
     });
+    let (watched, namespace, shelves) = (cluster.clone(), options.namespace.clone(), shared.shelves.clone());
+    tasks.keep("watching what outlives release records".into(), move || watch_memories(watched.clone(), namespace.clone(), shelves.clone()));
     match &options.config {
         Some(folder) => files::follow(shared, folder.clone(), registry).await,
         None => {
@@ -174,6 +176,7 @@ pub async fn shared(
 ) -> Result<Arc<Shared>, ApiError> {
     let capabilities = ServerCapabilities::ask(&cluster).await?;
     let (object, input) = (registry.clone(), registry.clone());
+    let shelves = Shelves::of_namespace(namespace.clone());
     Ok(Arc::new(Shared {
         watches: Watches::new(cluster.clone(), namespace, tasks.clone(), move |environment, reference| object.object(environment, reference)),
         inputs: Inputs::new(cluster.clone(), tasks.clone(), move |environment, reference| {
@@ -186,7 +189,7 @@ pub async fn shared(
         holder: holder.to_owned(),
         slots: super::slots::Slots::new(PARALLEL_STEPS),
         blocking: Default::default(),
-        shelves: Default::default(),
+        shelves,
         capabilities,
         registries: Default::default(),
         image_status: Default::default(),

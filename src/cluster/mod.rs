@@ -22,7 +22,7 @@ pub use fence::Fence;
 pub use inputs::Inputs;
 pub use kept::Kept;
 pub use kinds::Kind;
-pub use record_watch::{Seen, Shelves, watch_records};
+pub use record_watch::{Seen, Shelves, watch_memories, watch_records};
 pub use records::{Held, Records};
 pub(crate) use records::version as resource_version;
 pub use objects::{Delete, MANAGER, Patched};

@@ -1,12 +1,13 @@
-//! One watch on the metadata of all Helm release records: what the helm command line (or another agent) writes is seen at once.
+//! Watches on the metadata of all Helm release records, so that what the helm command line (or another agent) writes is seen at once,
+//! and of what outlives them.
 
 use super::Cluster;
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, core::PartialObjectMeta, runtime::watcher};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -23,77 +24,150 @@ pub struct Seen {
     pub version: Option<String>,
 }
 
-/// The records that there are, as the watch has them: a second reading of them that costs no request. Cheap to clone.
+/// What outlives a release's records is in a ConfigMap with this label, whose value is the release.
+pub(super) const MEMORY_LABEL: &str = "windlass.dev/release";
+
+/// The records and memories that there are, as the watches have them: a reading of them that costs no request. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Shelves(Arc<Mutex<View>>);
+pub struct Shelves {
+    /// Only what is in this namespace is watched; everything where none is given.
+    namespace: Option<String>,
+    view: Arc<Mutex<View>>,
+}
+
+/// A namespace, and the name of a release in it.
+type Release = (String, String);
 
 #[derive(Default)]
 struct View {
+    /// Each record's number and resource version.
+    records: Shelf<BTreeMap<u64, String>>,
+    /// The memories.
+    memories: Shelf<()>,
+}
+
+/// What one watch has seen.
+struct Shelf<T> {
     /// Everything was listed once.
     whole: bool,
-    /// By namespace and release: each record's number and resource version.
-    records: HashMap<(String, String), BTreeMap<u64, String>>,
+    /// The watch broke off since: what happened meanwhile may come late.
+    broken: bool,
+    of: HashMap<Release, T>,
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Shelf { whole: false, broken: false, of: HashMap::new() }
+    }
 }
 
 impl Shelves {
+    /// For watches on this namespace; on all where none is given.
+    pub fn of_namespace(namespace: Option<String>) -> Self {
+        Shelves { namespace, view: Arc::default() }
+    }
+
     /// Number and resource version of each record of a release; `None` where that is not known (yet).
     pub fn of(&self, namespace: &str, release: &str) -> Option<BTreeMap<u64, String>> {
-        let view = self.0.lock().expect("no panic while held");
-        view.whole.then(|| view.records.get(&(namespace.to_owned(), release.to_owned())).cloned().unwrap_or_default())
+        let view = self.view();
+        let known = view.records.whole && self.covers(namespace);
+        known.then(|| view.records.of.get(&(namespace.to_owned(), release.to_owned())).cloned().unwrap_or_default())
+    }
+
+    /// Whether a release has neither a record nor a memory, as far as watches tell that never broke off: what they lack is what was
+    /// written just now. A record of ours that is written by this word is refused where there is one.
+    pub fn are_empty(&self, namespace: &str, release: &str) -> bool {
+        let (view, key) = (self.view(), (namespace.to_owned(), release.to_owned()));
+        self.covers(namespace) && view.records.has_not(&key) && view.memories.has_not(&key)
+    }
+
+    fn covers(&self, namespace: &str) -> bool {
+        self.namespace.as_deref().is_none_or(|only| only == namespace)
+    }
+
+    fn view(&self) -> MutexGuard<'_, View> {
+        self.view.lock().expect("no panic while held")
     }
 
     fn note(&self, seen: &Seen) {
-        let mut view = self.0.lock().expect("no panic while held");
+        let records = &mut self.view().records.of;
         let key = (seen.namespace.clone(), seen.release.clone());
         match &seen.version {
-            Some(version) => drop(view.records.entry(key).or_default().insert(seen.number, version.clone())),
+            Some(version) => drop(records.entry(key).or_default().insert(seen.number, version.clone())),
             None => {
-                let left = view.records.get_mut(&key).map(|records| {
+                let left = records.get_mut(&key).map(|records| {
                     records.remove(&seen.number);
                     records.len()
                 });
                 if left == Some(0) {
-                    view.records.remove(&key);
+                    records.remove(&key);
                 }
             }
         }
     }
+}
 
-    fn clear(&self) {
-        *self.0.lock().expect("no panic while held") = View::default();
-    }
-
-    fn whole(&self) {
-        self.0.lock().expect("no panic while held").whole = true;
+impl<T> Shelf<T> {
+    fn has_not(&self, release: &Release) -> bool {
+        self.whole && !self.broken && !self.of.contains_key(release)
     }
 }
 
 /// Watches the records of `namespace`, or of all namespaces, for ever, keeps `shelves` and tells of each change.
 pub async fn watch_records(cluster: Cluster, namespace: Option<String>, shelves: Shelves, tell: impl Fn(Seen)) {
-    let tell = |seen: Seen| {
+    let told = |meta: &kube::core::ObjectMeta, there: bool| {
+        let Some(seen) = seen(meta, there) else { return };
         shelves.note(&seen);
         tell(seen);
     };
-    let api: Api<PartialObjectMeta<Secret>> = match &namespace {
+    keep::<Secret, _>(&cluster, namespace.as_deref(), "owner=helm", "release records", |view| &mut view.records, &shelves, told).await;
+}
+
+/// Watches for ever for which releases of `namespace`, or of all namespaces, there is a memory, and keeps `shelves`.
+pub async fn watch_memories(cluster: Cluster, namespace: Option<String>, shelves: Shelves) {
+    let told = |meta: &kube::core::ObjectMeta, there: bool| {
+        let release = meta.labels.as_ref().and_then(|labels| labels.get(MEMORY_LABEL));
+        let Some(key) = meta.namespace.clone().zip(release.cloned()) else { return };
+        let memories = &mut shelves.view().memories.of;
+        match there {
+            true => drop(memories.insert(key, ())),
+            false => drop(memories.remove(&key)),
+        }
+    };
+    keep::<ConfigMap, _>(&cluster, namespace.as_deref(), MEMORY_LABEL, "memories of releases", |view| &mut view.memories, &shelves, told).await;
+}
+
+/// Watches the metadata of what a selector selects; `told` hears of each object and whether it is there.
+async fn keep<K, T>(
+    cluster: &Cluster,
+    namespace: Option<&str>,
+    selector: &str,
+    what: &str,
+    shelf: impl Fn(&mut View) -> &mut Shelf<T>,
+    shelves: &Shelves,
+    told: impl Fn(&kube::core::ObjectMeta, bool),
+) where
+    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+{
+    let api: Api<PartialObjectMeta<K>> = match namespace {
         Some(namespace) => Api::namespaced(cluster.client(), namespace),
         None => Api::all(cluster.client()),
     };
-    let config = watcher::Config::default().labels("owner=helm").page_size(200);
+    let config = watcher::Config::default().labels(selector).page_size(200);
     let mut events = watcher::watcher(api, config).boxed();
     let mut pause = Duration::from_millis(200);
     while let Some(event) = events.next().await {
         match event {
-            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                seen(&object.metadata, true).into_iter().for_each(&tell);
-            }
-            Ok(watcher::Event::Delete(object)) => seen(&object.metadata, false).into_iter().for_each(&tell),
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => told(&object.metadata, true),
+            Ok(watcher::Event::Delete(object)) => told(&object.metadata, false),
             Ok(watcher::Event::InitDone) => {
-                shelves.whole();
+                shelf(&mut shelves.view()).whole = true;
                 pause = Duration::from_millis(200);
             }
-            Ok(watcher::Event::Init) => shelves.clear(),
+            Ok(watcher::Event::Init) => *shelf(&mut shelves.view()) = Shelf::default(),
             Err(error) => {
-                tracing::debug!(%error, "the watch on release records broke off, starting again");
+                tracing::debug!(%error, "the watch on {what} broke off, starting again");
+                shelf(&mut shelves.view()).broken = true;
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(Duration::from_secs(10));
             }

@@ -1,6 +1,6 @@
 //! The durable record: Helm's release Secrets with our marks in annotations, and one ConfigMap for what outlives them.
 
-use super::{ApiError, Cluster, Delete};
+use super::{ApiError, Cluster, Delete, record_watch::MEMORY_LABEL};
 use crate::{
     decide::{Entry, Failure, Mark, Memory, Phase, Record},
     object::{Gvk, ObjectRef},
@@ -138,6 +138,14 @@ impl Records {
         Ok(Record { entries, memory })
     }
 
+    /// There is nothing yet to read, as [`super::Shelves::are_empty`] says.
+    pub fn begin(&self) -> Record {
+        let mut known = self.known.lock().expect("no panic while held");
+        known.listed.clear();
+        known.memory = None;
+        Record::default()
+    }
+
     /// What was forgotten by accident would be tried again for ever: an unreadable memory is an error, not an empty one.
     fn read_memory(&self, map: &Value) -> Result<Memory, ApiError> {
         let Some(text) = map["data"][MEMORY_KEY].as_str() else { return Ok(Memory::default()) };
@@ -248,7 +256,7 @@ impl Records {
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {
                 "name": self.memory().name, "namespace": self.namespace,
-                "labels": { "app.kubernetes.io/managed-by": "windlass", "windlass.dev/release": self.release },
+                "labels": { "app.kubernetes.io/managed-by": "windlass", MEMORY_LABEL: self.release },
                 "annotations": { "windlass.dev/about": ABOUT_MEMORY },
             },
             "data": { MEMORY_KEY: text },

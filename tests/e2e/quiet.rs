@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use xtask::cluster::Request;
 
 /// A mutating webhook that puts a second container beside the first, into Pods and what makes them.
 struct Injector {
@@ -86,16 +87,31 @@ fn window() -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What the agent wrote to the release, its Environment and their events.
-fn agents_writes(f: &Fixture, name: &str) -> Vec<String> {
+/// What the agent asked of the release, its Environment and their events, dry runs apart: those requests of it that are `wanted`.
+fn agents_requests(f: &Fixture, name: &str, wanted: impl Fn(&Request) -> bool) -> Vec<String> {
     let requests = f.cluster().requests().expect("the audit log is there");
-    let writes = requests.into_iter().filter(|request| {
+    let found = requests.into_iter().filter(|request| {
         let object = &request.event["objectRef"];
         let here = object["namespace"] == name || object["name"].as_str().is_some_and(|found| found.starts_with(&format!("{name}.")));
         let tool = ["kubectl", "helm", "Helm", "Go-http"].iter().any(|tool| request.user_agent.starts_with(tool));
-        here && !tool && ["create", "update", "patch", "delete"].contains(&request.verb.as_str()) && !request.uri.contains("dryRun=All")
+        here && !tool && wanted(request) && !request.uri.contains("dryRun=All")
     });
-    writes.map(|request| format!("{} {} ({})", request.verb, request.uri, request.code)).collect()
+    found.map(|request| format!("{} {} ({})", request.verb, request.uri, request.code)).collect()
+}
+
+fn agents_writes(f: &Fixture, name: &str) -> Vec<String> {
+    agents_requests(f, name, |request| ["create", "update", "patch", "delete"].contains(&request.verb.as_str()))
+}
+
+#[test]
+fn what_was_never_released_is_not_asked_for() {
+    let f = Fixture::get("never");
+    let repo = Repository::of("never", "tests/cases/scale-app");
+    f.create(&environment("never", &repo, ""));
+    f.wait("never", SOON, |env| ready(env, "True", "InSync"));
+    let reads = agents_requests(&f, "never", |request| ["get", "list"].contains(&request.verb.as_str()));
+    assert!(reads.is_empty(), "watches tell that there is neither a record nor a memory: {reads:#?}");
+    assert!(agents_writes(&f, "never").len() >= 8, "finalizer, record and six objects are seen");
 }
 
 #[test]

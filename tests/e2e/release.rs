@@ -1,6 +1,7 @@
 //! The main job: what is pushed is released and tested, what fails is undone, what drifts is put back.
 
 use crate::{SOON, fixture::{Fixture, Repository, condition, environment, ready}};
+use serde_json::json;
 use std::time::Duration;
 
 #[test]
@@ -65,8 +66,20 @@ fn a_first_install_that_fails_is_taken_away_again() {
     repo.push("values.yaml", |text| text.replace("test: complete", "test: fail"));
     f.create(&environment("first", &repo, ""));
     f.wait("first", SOON, |env| ready(env, "False", "TestsFailed") && env["status"]["release"].is_null());
-    assert_eq!(f.kubectl(&["get", "deployment,service,configmap/first-config", "-o", "name"]).trim(), "");
+    assert_eq!(f.kubectl(&["get", "deployment,service", "-o", "name"]).trim(), "");
+    assert_eq!(f.get_json("configmap/first-config"), json!(null));
     assert_eq!(f.helm(&["list", "-q"]).trim(), "");
+    // What is remembered counts for an Environment that is met only then, as after a restart: no record tells of it any more.
+    let mut memory = f.get_json("configmap/windlass.first");
+    f.kubectl(&["delete", "environment", "first", "--timeout=60s"]);
+    let labels = memory["metadata"]["labels"].take();
+    memory["metadata"] = json!({"name": "windlass.first", "namespace": "first", "labels": labels});
+    f.create(&memory);
+    f.kubectl(&["delete", "events", "--all"]);
+    f.create(&environment("first", &repo, ""));
+    let env = f.wait("first", SOON, |env| ready(env, "False", "TestsFailed"));
+    assert!(condition(&env, "Ready")["message"].as_str().unwrap_or("").contains("is not tried again until"), "{env:#}");
+    assert!(!f.kubectl(&["get", "events", "-o", "jsonpath={.items[*].reason}"]).contains("Releasing"));
 }
 
 #[test]
@@ -96,4 +109,20 @@ fn what_leaves_the_chart_is_pruned_and_deletion_uninstalls() {
     f.kubectl(&["delete", "environment", "prune", "--timeout=60s"]);
     assert_eq!(f.kubectl(&["get", "deployment,secret", "-o", "name"]).trim(), "");
     assert!(f.kubectl(&["get", "configmap", "-o", "name"]).contains("bystander"), "what is not ours stays");
+}
+
+#[test]
+fn a_deletion_does_not_wait_for_what_a_release_waits_for() {
+    let f = Fixture::get("given-up");
+    let repo = Repository::new("given-up");
+    f.create(&environment("given-up", &repo, ""));
+    f.wait("given-up", SOON, |env| ready(env, "True", "InSync"));
+    repo.put("values.yaml", &repo.read("values.yaml").replace("image: app", "image: never-ready"));
+    repo.remove("templates/service.yaml");
+    f.wait("given-up", SOON, |env| env["status"]["release"]["number"] == 2 && condition(env, "Ready")["reason"] == "Progressing");
+    f.kubectl(&["delete", "environment", "given-up", "--timeout=60s"]);
+    assert_eq!(f.kubectl(&["get", "deployment,service,secret", "-o", "name"]).trim(), "", "objects of both releases, and the records");
+    assert_eq!(f.get_json("configmap/given-up-config"), json!(null));
+    let failures = f.kubectl(&["get", "events", "-o", "jsonpath={.items[*].reason}", "--field-selector", "type=Warning,involvedObject.kind=Environment"]);
+    assert_eq!(failures, "", "it was given up, and not waited for until it failed");
 }
