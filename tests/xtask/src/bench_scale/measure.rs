@@ -44,7 +44,7 @@ impl Meter {
         for kind in requests(cluster)?.split_off(self.before) {
             *kinds.entry(kind).or_insert(0) += 1;
         }
-        Ok(Phase { wall_s, cpu_s, kinds })
+        Ok(Phase { wall_s, cpu_s, kinds, rounds: 1 })
     }
 }
 
@@ -85,30 +85,53 @@ pub fn peak_rss_mb(process: u32) -> Result<f64> {
     Ok(kib / 1024.0)
 }
 
-/// What one phase took.
+/// What one phase took; the mean, where it was gone through in several rounds.
 #[derive(Default)]
 pub struct Phase {
     pub wall_s: f64,
     pub cpu_s: f64,
-    /// How many requests of each kind.
+    /// How many requests of each kind, in all rounds.
     kinds: BTreeMap<String, usize>,
+    rounds: usize,
 }
 
 impl Phase {
-    /// All requests.
+    /// Of all rounds one.
+    pub fn mean(rounds: &[Phase]) -> Phase {
+        let mut kinds = BTreeMap::new();
+        for (kind, count) in rounds.iter().flat_map(|round| &round.kinds) {
+            *kinds.entry(kind.clone()).or_insert(0) += count;
+        }
+        let of = |figure: fn(&Phase) -> f64| mean(&rounds.iter().map(figure).collect::<Vec<_>>());
+        Phase { wall_s: of(|round| round.wall_s), cpu_s: of(|round| round.cpu_s), kinds, rounds: rounds.iter().map(|round| round.rounds).sum() }
+    }
+
+    /// All requests, of all rounds.
     pub fn requests(&self) -> usize {
         self.kinds.values().sum()
     }
+
+    /// How often that is for each Environment and round.
+    fn each(&self, count: usize, environments: usize) -> f64 {
+        count as f64 / (environments * self.rounds).max(1) as f64
+    }
+}
+
+/// The mean; 0 of nothing.
+fn mean(figures: &[f64]) -> f64 {
+    figures.iter().sum::<f64>() / figures.len().max(1) as f64
 }
 
 /// What a run measured.
 #[derive(Default)]
 pub struct Figures {
-    /// Seconds of the bare client to install and to upgrade, each before the agent and after it.
+    /// Seconds of the bare client to install and to upgrade, each before the agent's first round and after each of its rounds.
     pub floor: [Vec<f64>; 2],
-    pub install: Phase,
+    /// A phase for each round.
+    pub install: Vec<Phase>,
     pub idle: Phase,
-    pub upgrade: Phase,
+    /// A phase for each round.
+    pub upgrade: Vec<Phase>,
     pub repair: Phase,
     /// When the last of the deleted Deployments was back.
     pub repaired_s: f64,
@@ -117,28 +140,35 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn each(&self, phase: &Phase) -> f64 {
-        phase.requests() as f64 / self.environments.max(1) as f64
+    /// Requests for each Environment.
+    pub fn each(&self, phase: &Phase) -> f64 {
+        phase.each(phase.requests(), self.environments)
     }
 
     /// The mean of the bare client's times, to install and to upgrade, in seconds; 0 where there was none.
     fn floors(&self) -> [f64; 2] {
-        [0, 1].map(|round| self.floor[round].iter().sum::<f64>() / self.floor[round].len().max(1) as f64)
+        self.floor.each_ref().map(|walls| mean(walls))
+    }
+
+    /// The agent's times in each round, to install and to upgrade, in seconds.
+    fn walls(&self) -> [Vec<f64>; 2] {
+        [&self.install, &self.upgrade].map(|rounds| rounds.iter().map(|round| round.wall_s).collect())
     }
 
     /// For machines: a documented shape.
     pub fn json(&self) -> Value {
-        let phase = |phase: &Phase| {
-            json!({"wall_s": phase.wall_s, "cpu_s": phase.cpu_s, "requests_per_environment": self.each(phase)})
+        let phase = |phase: &Phase, walls: &[f64]| {
+            json!({"wall_s": phase.wall_s, "walls_s": walls, "cpu_s": phase.cpu_s, "requests_per_environment": self.each(phase)})
         };
-        let [install, upgrade] = self.floors();
+        let ([install, upgrade], walls) = (self.floors(), self.walls());
         json!({
             // The bare client sends six requests for each application and round; its CPU time is not the agent's.
             "floor": {
                 "wall_s": install, "upgrade_wall_s": upgrade, "cpu_s": null, "requests_per_environment": 6.0,
                 "walls_s": self.floor[0], "upgrade_walls_s": self.floor[1],
             },
-            "install": phase(&self.install), "idle": phase(&self.idle), "upgrade": phase(&self.upgrade),
+            "install": phase(&Phase::mean(&self.install), &walls[0]), "idle": phase(&self.idle, &[self.idle.wall_s]),
+            "upgrade": phase(&Phase::mean(&self.upgrade), &walls[1]),
             "peak_rss_mb": self.peak_rss_mb, "repaired_s": self.repaired_s, "environments": self.environments,
         })
     }
@@ -146,40 +176,42 @@ impl Figures {
     /// For people.
     pub fn print(&self) {
         println!("{:22} {:>9} {:>9} {:>9} {:>13}", "", "wall", "of floor", "CPU", "requests each");
-        let [install, upgrade] = self.floors();
-        for (name, phase, floor) in [("install", &self.install, install), ("idle", &self.idle, 0.0), ("upgrade", &self.upgrade, upgrade)] {
+        let ([floor_install, floor_upgrade], [install, upgrade]) = (self.floors(), [&self.install, &self.upgrade].map(|rounds| Phase::mean(rounds)));
+        for (name, phase, floor) in [("install", &install, floor_install), ("idle", &self.idle, 0.0), ("upgrade", &upgrade, floor_upgrade)] {
             let ratio = if floor > 0.0 { format!("{:.2}x", phase.wall_s / floor) } else { String::new() };
             println!("{name:22} {:7.1} s {ratio:>9} {:7.2} s {:13.2}", phase.wall_s, phase.cpu_s, self.each(phase));
         }
-        let seconds = |round: &[f64]| round.iter().map(|wall| format!("{wall:.1}")).collect::<Vec<_>>().join(" and ");
-        let [first, second] = self.floor.each_ref().map(|round| seconds(round));
-        if !first.is_empty() {
-            println!("floor, before and after: {first} s to install, {second} s to upgrade");
+        let seconds = |walls: &Vec<f64>| walls.iter().map(|wall| format!("{wall:.1}")).collect::<Vec<_>>().join(" ");
+        if self.install.len() > 1 {
+            println!("in seconds, each round: install {}, upgrade {}", seconds(&self.walls()[0]), seconds(&self.walls()[1]));
+        }
+        if floor_install > 0.0 {
+            println!("the floor, before and after each: install {}, upgrade {}", seconds(&self.floor[0]), seconds(&self.floor[1]));
         }
         println!("peak memory {:.1} MB", self.peak_rss_mb);
         println!("the last of the deleted Deployments was back after {:.2} s", self.repaired_s);
-        for (name, phase) in [("install", &self.install), ("idle", &self.idle), ("upgrade", &self.upgrade), ("repair", &self.repair)] {
+        for (name, phase) in [("install", &install), ("idle", &self.idle), ("upgrade", &upgrade), ("repair", &self.repair)] {
             println!("\nrequests of {name}, {} in all:", phase.requests());
             let mut kinds: Vec<_> = phase.kinds.iter().collect();
             kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(**count), kind.as_str()));
             for (kind, count) in kinds {
-                println!("{count:7} {:6.2} each  {kind}", *count as f64 / self.environments.max(1) as f64);
+                println!("{count:7} {:6.2} each  {kind}", phase.each(*count, self.environments));
             }
         }
     }
 
     /// The figures that are over their limits, as sentences.
     pub fn over(&self) -> Vec<String> {
-        let [install, upgrade] = self.floors();
+        let ([floor_install, floor_upgrade], [install, upgrade]) = (self.floors(), [&self.install, &self.upgrade].map(|rounds| Phase::mean(rounds)));
         let figures = [
-            ("install takes, in seconds,", self.install.wall_s, install * WALL_OVER_FLOOR),
-            ("install's CPU seconds are", self.install.cpu_s, CPU_S),
-            ("install's requests for each Environment are", self.each(&self.install), INSTALL_REQUESTS),
+            ("install takes, in seconds,", install.wall_s, floor_install * WALL_OVER_FLOOR),
+            ("install's CPU seconds are", install.cpu_s, CPU_S),
+            ("install's requests for each Environment are", self.each(&install), INSTALL_REQUESTS),
             ("idle requests are", self.idle.requests() as f64, 0.0),
             ("idle CPU seconds are", self.idle.cpu_s * 60.0 / self.idle.wall_s.max(1.0), IDLE_CPU_S),
-            ("upgrade takes, in seconds,", self.upgrade.wall_s, upgrade * WALL_OVER_FLOOR),
-            ("upgrade's CPU seconds are", self.upgrade.cpu_s, CPU_S),
-            ("upgrade's requests for each Environment are", self.each(&self.upgrade), UPGRADE_REQUESTS),
+            ("upgrade takes, in seconds,", upgrade.wall_s, floor_upgrade * WALL_OVER_FLOOR),
+            ("upgrade's CPU seconds are", upgrade.cpu_s, CPU_S),
+            ("upgrade's requests for each Environment are", self.each(&upgrade), UPGRADE_REQUESTS),
             ("peak memory in MB is", self.peak_rss_mb, PEAK_RSS_MB),
             ("repair takes, in seconds,", self.repaired_s, REPAIRED_S),
         ];

@@ -1,8 +1,8 @@
 //! `cargo xtask bench scale`: a hundred Environments of one chart with six objects on a control plane with fake nodes.
 //!
 //! Installed all at once, left alone for a minute, upgraded all at once; then ten Deployments are deleted. In the same run a
-//! bare client applies the same objects, so that the machine's own speed is known: its time is the floor. It does so before
-//! the agent and after it, and the mean counts: a machine's speed may change within a run.
+//! bare client applies the same objects, so that the machine's own speed is known: its time is the floor. Both go through it
+//! several times, in turn, and the mean counts: a machine's speed may change within seconds.
 
 mod floor;
 mod follow;
@@ -39,6 +39,9 @@ pub struct ScaleBench {
     /// How many Environments.
     #[arg(long, default_value_t = 100)]
     environments: usize,
+    /// How often all is installed and upgraded, each time by an agent that was just started.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
     #[command(flatten)]
     how: How,
     /// Fail where a figure is over its limit (README and docs/reference name them).
@@ -76,7 +79,7 @@ struct How {
 /// What cannot be started, a phase that does not end, a request while nothing was to be done.
 pub fn load(bench: LoadBench) -> Result<()> {
     let LoadBench { environments, how } = bench;
-    let bench = ScaleBench { environments, how, check: false };
+    let bench = ScaleBench { environments, rounds: 1, how, check: false };
     let figures = measured(&bench, "load-app", false)?;
     ensure!(figures.idle.requests() == 0, "{} requests were sent while nothing changed", figures.idle.requests());
     Ok(())
@@ -104,23 +107,32 @@ fn measured(bench: &ScaleBench, chart: &str, floor: bool) -> Result<Figures> {
     repo.copy_in(&sys::tests_dir().join("cases").join(chart), "chart")?;
     repo.push(BRANCH, "First")?;
     let mut world = World { bench, cluster, repo, figures: Figures { environments: bench.environments, ..Figures::default() } };
-    if floor {
-        let names = world.floor(&binary, "before")?;
-        world.clear(&names)?;
-    }
     let kubeconfig = world.cluster.kubeconfig_for_user(measure::USER, Some("system:masters"))?;
-    let mut agent = Agent::start(&world.cluster, &binary, &kubeconfig)?;
-    let begun = Instant::now();
-    world.wait_started(&mut agent)?;
-    eprintln!("the agent was ready {:.1} s after its start", begun.elapsed().as_secs_f64());
-    world.install(&mut agent)?;
-    world.idle(&mut agent)?;
-    world.upgrade(&mut agent)?;
-    world.repair(&mut agent)?;
-    world.figures.peak_rss_mb = measure::peak_rss_mb(agent.process.id())?;
     if floor {
-        agent.process.kill()?;
-        world.floor(&binary, "after")?;
+        world.floor(&binary, 0)?;
+    }
+    for round in 1..=bench.rounds {
+        let mut agent = Agent::start(&world.cluster, &binary, &kubeconfig)?;
+        let begun = Instant::now();
+        world.wait_started(&mut agent)?;
+        eprintln!("the agent was ready {:.1} s after its start", begun.elapsed().as_secs_f64());
+        world.install(&mut agent, round)?;
+        if round == 1 {
+            world.idle(&mut agent)?;
+        }
+        world.upgrade(&mut agent, round)?;
+        if round == bench.rounds {
+            world.repair(&mut agent, round)?;
+        } else {
+            world.remove(&mut agent, round)?;
+        }
+        world.figures.peak_rss_mb = world.figures.peak_rss_mb.max(measure::peak_rss_mb(agent.process.id())?);
+        // Asked to stop it gives the lease back: the next one need not wait for its end.
+        agent.process.signal("TERM")?;
+        sys::wait_for("the end of the agent", PHASE_LIMIT, || Ok(agent.process.ended()?.map(drop)))?;
+        if floor {
+            world.floor(&binary, round)?;
+        }
     }
     world.figures.print();
     if let Some(path) = &bench.how.json {
@@ -143,6 +155,10 @@ impl World<'_> {
         (0..self.bench.environments).map(|index| format!("{prefix}-{index:03}")).collect()
     }
 
+    fn apps(&self, round: u32) -> Vec<String> {
+        self.namespaces(&format!("app-{round}"))
+    }
+
     fn make_namespaces(&self, names: &[String]) -> Result<()> {
         parallel(names.len(), |index| {
             let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": names[index]}});
@@ -150,30 +166,47 @@ impl World<'_> {
         })
     }
 
-    /// The bare client: the same objects, and the Deployments waited for, twice. The namespaces that it made.
-    fn floor(&mut self, binary: &std::path::Path, when: &str) -> Result<Vec<String>> {
-        let names = self.namespaces(&format!("floor-{when}"));
+    /// The bare client: the same objects, and the Deployments waited for, twice; before the agent's first round, or after one.
+    fn floor(&mut self, binary: &std::path::Path, after: u32) -> Result<()> {
+        let names = self.namespaces(&format!("floor-{after}"));
         self.make_namespaces(&names)?;
-        for (round, message) in ["first", "second"].into_iter().enumerate() {
-            let objects = floor::render(binary, &self.repo.work().join("chart"), message)?;
+        // Its requests are audited as the agent's are.
+        let api = self.cluster.api_of("bare-client")?;
+        let when = if after == 0 { "before".to_owned() } else { format!("after round {after}") };
+        for (step, message) in ["install", "upgrade"].into_iter().enumerate() {
+            let objects = floor::render(binary, &self.repo.work().join("chart"), &format!("{after}-{message}"))?;
             let begun = Instant::now();
-            floor::apply(self.cluster.api(), &names, &objects)?;
-            floor::wait(self.cluster.api(), &names)?;
-            self.figures.floor[round].push(begun.elapsed().as_secs_f64());
+            floor::apply(&api, &names, &objects)?;
+            floor::wait(&api, &names)?;
+            self.figures.floor[step].push(begun.elapsed().as_secs_f64());
             eprintln!("floor {when}, {message}: {:.1} s", begun.elapsed().as_secs_f64());
         }
-        Ok(names)
+        if after == self.bench.rounds { Ok(()) } else { self.clear("floor-", &names) }
     }
 
-    /// What the bare client made shall not be in the agent's way.
-    fn clear(&self, names: &[String]) -> Result<()> {
+    /// What was made in a round shall not be in the way of the next.
+    fn clear(&self, prefix: &str, names: &[String]) -> Result<()> {
         parallel(names.len(), |index| self.cluster.api().delete(&format!("/api/v1/namespaces/{}", names[index])).map(drop))?;
-        sys::wait_for("the end of the floor's namespaces", PHASE_LIMIT, || {
+        sys::wait_for("the end of namespaces", PHASE_LIMIT, || {
             let left = self.cluster.api().get("/api/v1/namespaces")?;
             let left = left["items"].as_array().into_iter().flatten();
-            let left = left.filter(|n| n["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("floor-"))).count();
+            let left = left.filter(|n| n["metadata"]["name"].as_str().is_some_and(|name| name.starts_with(prefix))).count();
             Ok((left == 0).then_some(()))
         })
+    }
+
+    /// The agent takes everything away again.
+    fn remove(&mut self, agent: &mut Agent, round: u32) -> Result<()> {
+        let names = self.apps(round);
+        let begun = Instant::now();
+        parallel(names.len(), |index| self.cluster.api().delete(&format!("{}/{}", environments(&names[index]), names[index])).map(drop))?;
+        sys::wait_for("the end of the Environments", PHASE_LIMIT, || {
+            agent.process.check()?;
+            let left = self.cluster.api().get("/apis/windlass.dev/v1alpha1/environments")?;
+            Ok(left["items"].as_array().is_some_and(Vec::is_empty).then_some(()))
+        })?;
+        eprintln!("removal: {:.1} s", begun.elapsed().as_secs_f64());
+        self.clear("app-", &names)
     }
 
     fn wait_started(&self, agent: &mut Agent) -> Result<()> {
@@ -185,8 +218,8 @@ impl World<'_> {
         })
     }
 
-    fn install(&mut self, agent: &mut Agent) -> Result<()> {
-        let names = self.namespaces("app");
+    fn install(&mut self, agent: &mut Agent, round: u32) -> Result<()> {
+        let names = self.apps(round);
         self.make_namespaces(&names)?;
         let head = self.repo.git(&["rev-parse", "HEAD"])?;
         let meter = Meter::start(&self.cluster, agent.process.id())?;
@@ -194,9 +227,10 @@ impl World<'_> {
             let object = self.environment(&names[index]);
             self.cluster.api().create(&environments(&names[index]), &object).map(drop)
         })?;
-        self.settled(agent, &head)?;
-        self.figures.install = meter.stop(&self.cluster)?;
-        self.done("install", |figures| &figures.install);
+        self.settled(agent, &head, &names)?;
+        let phase = meter.stop(&self.cluster)?;
+        self.done("install", &phase);
+        self.figures.install.push(phase);
         Ok(())
     }
 
@@ -216,30 +250,32 @@ impl World<'_> {
         std::thread::sleep(Duration::from_secs(self.bench.how.idle));
         agent.process.check()?;
         self.figures.idle = meter.stop(&self.cluster)?;
-        self.done("idle", |figures| &figures.idle);
+        self.done("idle", &self.figures.idle);
         Ok(())
     }
 
     /// A new commit; all Environments are told of it at once.
-    fn upgrade(&mut self, agent: &mut Agent) -> Result<()> {
-        self.repo.replace("chart/values.yaml", "message: first", "message: second")?;
-        let head = self.repo.push(BRANCH, "Second")?;
-        let names = self.namespaces("app");
+    fn upgrade(&mut self, agent: &mut Agent, round: u32) -> Result<()> {
+        let (old, new) = if round % 2 == 1 { ("first", "second") } else { ("second", "first") };
+        self.repo.replace("chart/values.yaml", &format!("message: {old}"), &format!("message: {new}"))?;
+        let head = self.repo.push(BRANCH, &format!("Change {round}"))?;
+        let names = self.apps(round);
         let meter = Meter::start(&self.cluster, agent.process.id())?;
         parallel(names.len(), |index| {
             let patch = json!({"metadata": {"annotations": {"windlass.dev/sync": head}}});
             self.cluster.api().merge(&format!("{}/{}", environments(&names[index]), names[index]), &patch).map(drop)
         })?;
-        self.settled(agent, &head)?;
-        self.figures.upgrade = meter.stop(&self.cluster)?;
-        self.done("upgrade", |figures| &figures.upgrade);
+        self.settled(agent, &head, &names)?;
+        let phase = meter.stop(&self.cluster)?;
+        self.done("upgrade", &phase);
+        self.figures.upgrade.push(phase);
         Ok(())
     }
 
     /// Deployments deleted by hand come back.
-    fn repair(&mut self, agent: &mut Agent) -> Result<()> {
+    fn repair(&mut self, agent: &mut Agent, round: u32) -> Result<()> {
         std::thread::sleep(Duration::from_secs(3));
-        let names: Vec<String> = self.namespaces("app").into_iter().take(DELETED).collect();
+        let names: Vec<String> = self.apps(round).into_iter().take(DELETED).collect();
         let path = |name: &str| format!("/apis/apps/v1/namespaces/{name}/deployments/{name}");
         let meter = Meter::start(&self.cluster, agent.process.id())?;
         let slowest = std::sync::Mutex::new(0.0_f64);
@@ -264,15 +300,14 @@ impl World<'_> {
     }
 
     /// Waits until all Environments are ready with this commit.
-    fn settled(&self, agent: &mut Agent, head: &str) -> Result<()> {
+    fn settled(&self, agent: &mut Agent, head: &str, names: &[String]) -> Result<()> {
         let settled = |item: &Value| agent::settled_on(item, head);
-        let waited = until_all(self.cluster.api(), "/apis/windlass.dev/v1alpha1/environments", &self.namespaces("app"), settled, || agent.process.check());
+        let waited = until_all(self.cluster.api(), "/apis/windlass.dev/v1alpha1/environments", names, settled, || agent.process.check());
         waited.with_context(|| agent.process.tail(10))
     }
 
-    fn done(&self, name: &str, phase: fn(&Figures) -> &Phase) {
-        let phase = phase(&self.figures);
-        let each = phase.requests() as f64 / self.bench.environments as f64;
+    fn done(&self, name: &str, phase: &Phase) {
+        let each = self.figures.each(phase);
         eprintln!("{name}: {:.1} s, {:.2} CPU seconds, {each:.2} requests for each Environment", phase.wall_s, phase.cpu_s);
     }
 }

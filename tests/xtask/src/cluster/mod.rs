@@ -167,6 +167,11 @@ impl Cluster {
         kubeconfig::write(&path, self.server(), &self.ca(), &identity)
     }
 
+    /// A client for an administrator of this name, whose requests are audited.
+    pub fn api_of(&self, user: &str) -> Result<Api> {
+        Api::new(self.server(), &self.ca(), &self.authority.client(user, Some("system:masters"))?)
+    }
+
     /// A kubeconfig with a token of a service account, which has to exist; valid for a day.
     pub fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Result<PathBuf> {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
