@@ -266,8 +266,7 @@ impl Driver {
                     // However many hooks run, and however long, and however many repositories do not answer: nobody else waits for them.
                     let _slot = match long || matches!(step, Step::Fetch { .. }) {
                         true => None,
-                        false if open.is_some() || matches!(step, Step::Repair { .. }) => Some(shared.slots.take(Course::GoesOn).await),
-                        false => Some(shared.slots.take(Course::Begins).await),
+                        false => Some(shared.slots.take(self.course(&step)).await),
                     };
                     Box::pin(self.perform(step)).await;
                 }
@@ -312,6 +311,15 @@ impl Driver {
                 self.learn(step).await;
             }
             step => self.act(step).await,
+        }
+    }
+
+    /// Whether a step goes on with what is under way: an open attempt, the undoing of a failed one, a repair.
+    fn course(&self, step: &Step) -> Course {
+        let last = self.record.as_ref().and_then(Record::last).map(|entry| entry.phase);
+        match (step, last) {
+            (Step::Repair { .. }, _) | (_, Some(Phase::Open | Phase::Failed)) => Course::GoesOn,
+            _ => Course::Begins,
         }
     }
 

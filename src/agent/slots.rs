@@ -5,7 +5,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// What a step does for its Environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Course {
-    /// It goes on with what is under way: an open attempt, a repair.
+    /// It goes on with what is under way: an open attempt, the undoing of a failed one, a repair.
     GoesOn,
     /// It learns whether there is something to do, and begins it.
     Begins,
