@@ -1,7 +1,7 @@
 //! The decision: from what is known to the one next step. Pure, total, without await, clock or randomness.
 //!
-//! Finish an open attempt first, unless the release shall go; else choose the goal (remove, roll back, hold, follow the head); then climb the ladder:
-//! head, target, plan, gates, open. `docs/behaviour.md` states the same for people.
+//! Finish an open attempt first, unless the release shall go; else choose the goal (remove, roll back, hold, follow the head); then
+//! climb the ladder: head, target, plan, gates, open. `docs/behaviour.md` states the same for people.
 
 mod attempt;
 mod gates;

@@ -150,6 +150,11 @@ impl Figures {
         self.floor.each_ref().map(|walls| mean(walls))
     }
 
+    /// What the agent took to install and to upgrade, the mean of all rounds.
+    fn means(&self) -> [Phase; 2] {
+        [&self.install, &self.upgrade].map(|rounds| Phase::mean(rounds))
+    }
+
     /// The agent's times in each round, to install and to upgrade, in seconds.
     fn walls(&self) -> [Vec<f64>; 2] {
         [&self.install, &self.upgrade].map(|rounds| rounds.iter().map(|round| round.wall_s).collect())
@@ -160,15 +165,14 @@ impl Figures {
         let phase = |phase: &Phase, walls: &[f64]| {
             json!({"wall_s": phase.wall_s, "walls_s": walls, "cpu_s": phase.cpu_s, "requests_per_environment": self.each(phase)})
         };
-        let ([install, upgrade], walls) = (self.floors(), self.walls());
+        let ([install, upgrade], [of_install, of_upgrade], walls) = (self.floors(), self.means(), self.walls());
         json!({
             // The bare client sends six requests for each application and round; its CPU time is not the agent's.
             "floor": {
                 "wall_s": install, "upgrade_wall_s": upgrade, "cpu_s": null, "requests_per_environment": 6.0,
                 "walls_s": self.floor[0], "upgrade_walls_s": self.floor[1],
             },
-            "install": phase(&Phase::mean(&self.install), &walls[0]), "idle": phase(&self.idle, &[self.idle.wall_s]),
-            "upgrade": phase(&Phase::mean(&self.upgrade), &walls[1]),
+            "install": phase(&of_install, &walls[0]), "idle": phase(&self.idle, &[self.idle.wall_s]), "upgrade": phase(&of_upgrade, &walls[1]),
             "peak_rss_mb": self.peak_rss_mb, "repaired_s": self.repaired_s, "environments": self.environments,
         })
     }
@@ -176,7 +180,7 @@ impl Figures {
     /// For people.
     pub fn print(&self) {
         println!("{:22} {:>9} {:>9} {:>9} {:>13}", "", "wall", "of floor", "CPU", "requests each");
-        let ([floor_install, floor_upgrade], [install, upgrade]) = (self.floors(), [&self.install, &self.upgrade].map(|rounds| Phase::mean(rounds)));
+        let ([floor_install, floor_upgrade], [install, upgrade]) = (self.floors(), self.means());
         for (name, phase, floor) in [("install", &install, floor_install), ("idle", &self.idle, 0.0), ("upgrade", &upgrade, floor_upgrade)] {
             let ratio = if floor > 0.0 { format!("{:.2}x", phase.wall_s / floor) } else { String::new() };
             println!("{name:22} {:7.1} s {ratio:>9} {:7.2} s {:13.2}", phase.wall_s, phase.cpu_s, self.each(phase));
@@ -202,7 +206,7 @@ impl Figures {
 
     /// The figures that are over their limits, as sentences.
     pub fn over(&self) -> Vec<String> {
-        let ([floor_install, floor_upgrade], [install, upgrade]) = (self.floors(), [&self.install, &self.upgrade].map(|rounds| Phase::mean(rounds)));
+        let ([floor_install, floor_upgrade], [install, upgrade]) = (self.floors(), self.means());
         let figures = [
             ("install takes, in seconds,", install.wall_s, floor_install * WALL_OVER_FLOOR),
             ("install's CPU seconds are", install.cpu_s, CPU_S),
