@@ -143,8 +143,8 @@ async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sour
         Err(error) => return error,
     };
     term.leads(Some(registry.clone()));
-    // Most of what ran until here does not run again.
-    crate::memory::give_back_code();
+    let worked = shared.clone();
+    tasks.keep("giving back code".into(), move || give_back_code(worked.clone()));
     let (told, watched, namespace, shelves) = (registry.clone(), cluster.clone(), options.namespace.clone(), shared.shelves.clone());
     tasks.keep("watching release records".into(), move || {
         let told = told.clone();
@@ -157,6 +157,21 @@ async fn mind(cluster: &Cluster, options: &Options, metrics: &Arc<Metrics>, sour
         None => {
             objects::follow(shared, options.namespace.clone(), registry).await;
             ApiError::unreachable("the watch on Environments ended".into())
+        }
+    }
+}
+
+/// How long code that was reached stays in memory: what a beginning, an install and an upgrade need is not the same.
+const CODE_STAYS: Duration = Duration::from_secs(5);
+
+/// Gives code back to the system now, as most of what ran until a term begins does not run again, and while steps are taken.
+async fn give_back_code(shared: Arc<Shared>) {
+    loop {
+        crate::memory::give_back_code();
+        let before = shared.slots.taken();
+        tokio::time::sleep(CODE_STAYS).await;
+        while shared.slots.taken() == before {
+            tokio::time::sleep(CODE_STAYS).await;
         }
     }
 }

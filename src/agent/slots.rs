@@ -1,5 +1,6 @@
 //! Places for steps: so many run at once, and whoever goes on with a release takes one before those who are yet to begin.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What a step does for its Environment.
@@ -17,12 +18,13 @@ pub struct Slots {
     places: Semaphore,
     /// Of those who begin, one at a time waits for a place among those who go on: each of the others passes them.
     door: Semaphore,
+    taken: AtomicU64,
 }
 
 impl Slots {
     /// So many places.
     pub fn new(places: usize) -> Self {
-        Slots { places: Semaphore::new(places), door: Semaphore::new(1) }
+        Slots { places: Semaphore::new(places), door: Semaphore::new(1), taken: AtomicU64::new(0) }
     }
 
     /// Waits for a place; it is given back when it is dropped. Who begins gets one, too, however many go on: places are given in turn.
@@ -32,7 +34,14 @@ impl Slots {
             Course::GoesOn => None,
             Course::Begins => Some(self.door.acquire().await.expect(OPEN)),
         };
-        self.places.acquire().await.expect(OPEN)
+        let place = self.places.acquire().await.expect(OPEN);
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        place
+    }
+
+    /// How many places were taken until now.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
     }
 
     /// Whether all places are taken: others wait, or are about to.
@@ -67,6 +76,7 @@ mod tests {
         }
         let got = got.lock().expect("no panic while held").clone();
         assert!(!slots.are_taken());
+        assert_eq!(slots.taken(), waiting.len() as u64 + 1);
         got
     }
 

@@ -4,7 +4,11 @@
 use super::Cluster;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::{Api, core::PartialObjectMeta, runtime::watcher};
+use kube::{
+    api::{Api, ApiResource, DynamicObject},
+    core::PartialObjectMeta,
+    runtime::watcher,
+};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard},
@@ -120,7 +124,7 @@ pub async fn watch_records(cluster: Cluster, namespace: Option<String>, shelves:
         shelves.note(&seen);
         tell(seen);
     };
-    keep::<Secret, _>(&cluster, namespace.as_deref(), "owner=helm", "release records", |view| &mut view.records, &shelves, told).await;
+    keep(metadata::<Secret>(&cluster, namespace.as_deref()), "owner=helm", "release records", |view| &mut view.records, &shelves, told).await;
 }
 
 /// Watches for ever for which releases of `namespace`, or of all namespaces, there is a memory, and keeps `shelves`.
@@ -134,25 +138,27 @@ pub async fn watch_memories(cluster: Cluster, namespace: Option<String>, shelves
             false => drop(memories.remove(&key)),
         }
     };
-    keep::<ConfigMap, _>(&cluster, namespace.as_deref(), MEMORY_LABEL, "memories of releases", |view| &mut view.memories, &shelves, told).await;
+    keep(metadata::<ConfigMap>(&cluster, namespace.as_deref()), MEMORY_LABEL, "memories of releases", |view| &mut view.memories, &shelves, told).await;
+}
+
+/// The metadata of a kind's objects; of no certain type, so that the code is the one by which strangers are watched.
+fn metadata<K: kube::Resource<DynamicType = ()>>(cluster: &Cluster, namespace: Option<&str>) -> Api<PartialObjectMeta<DynamicObject>> {
+    let kind = ApiResource::erase::<K>(&());
+    match namespace {
+        Some(namespace) => Api::namespaced_with(cluster.client(), namespace, &kind),
+        None => Api::all_with(cluster.client(), &kind),
+    }
 }
 
 /// Watches the metadata of what a selector selects; `told` hears of each object and whether it is there.
-async fn keep<K, T>(
-    cluster: &Cluster,
-    namespace: Option<&str>,
+async fn keep<T>(
+    api: Api<PartialObjectMeta<DynamicObject>>,
     selector: &str,
     what: &str,
     shelf: impl Fn(&mut View) -> &mut Shelf<T>,
     shelves: &Shelves,
     told: impl Fn(&kube::core::ObjectMeta, bool),
-) where
-    K: kube::Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope> + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
-{
-    let api: Api<PartialObjectMeta<K>> = match namespace {
-        Some(namespace) => Api::namespaced(cluster.client(), namespace),
-        None => Api::all(cluster.client()),
-    };
+) {
     let config = watcher::Config::default().labels(selector).page_size(200);
     let mut events = watcher::watcher(api, config).boxed();
     let mut pause = Duration::from_millis(200);
