@@ -1,7 +1,7 @@
 //! A plan that waits for approval, kept whole beside the release records: what was rendered stays what it is through restarts, and
 //! whatever a template draws by chance is drawn once.
 
-use super::{ApiError, Delete, Records};
+use super::{ApiError, Delete, Records, records::RELEASE_LABEL};
 use crate::release::{self, Release};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
@@ -59,7 +59,7 @@ impl Records {
             "apiVersion": "v1", "kind": "Secret", "type": TYPE,
             "metadata": {
                 "name": reference.name, "namespace": reference.namespace,
-                "labels": { "app.kubernetes.io/managed-by": "windlass", "windlass.dev/release": release.name },
+                "labels": { "app.kubernetes.io/managed-by": "windlass", RELEASE_LABEL: release.name },
                 "annotations": { "windlass.dev/about": ABOUT },
             },
             "data": {

@@ -1,7 +1,7 @@
 //! Watches on the metadata of all Helm release records, so that what the helm command line (or another agent) writes is seen at once,
 //! and of what outlives them.
 
-use super::Cluster;
+use super::{Cluster, records::RELEASE_LABEL};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
@@ -28,9 +28,6 @@ pub struct Seen {
     pub version: Option<String>,
 }
 
-/// What outlives a release's records is in a ConfigMap with this label, whose value is the release.
-pub(super) const MEMORY_LABEL: &str = "windlass.dev/release";
-
 /// The records and memories that there are, as the watches have them: a reading of them that costs no request. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Shelves {
@@ -51,18 +48,13 @@ struct View {
 }
 
 /// What one watch has seen.
+#[derive(Default)]
 struct Shelf<T> {
     /// Everything was listed once.
     whole: bool,
     /// The watch broke off since: what happened meanwhile may come late.
     broken: bool,
     of: HashMap<Release, T>,
-}
-
-impl<T> Default for Shelf<T> {
-    fn default() -> Self {
-        Shelf { whole: false, broken: false, of: HashMap::new() }
-    }
 }
 
 impl Shelves {
@@ -130,7 +122,7 @@ pub async fn watch_records(cluster: Cluster, namespace: Option<String>, shelves:
 /// Watches for ever for which releases of `namespace`, or of all namespaces, there is a memory, and keeps `shelves`.
 pub async fn watch_memories(cluster: Cluster, namespace: Option<String>, shelves: Shelves) {
     let told = |meta: &kube::core::ObjectMeta, there: bool| {
-        let release = meta.labels.as_ref().and_then(|labels| labels.get(MEMORY_LABEL));
+        let release = meta.labels.as_ref().and_then(|labels| labels.get(RELEASE_LABEL));
         let Some(key) = meta.namespace.clone().zip(release.cloned()) else { return };
         let memories = &mut shelves.view().memories.of;
         match there {
@@ -138,7 +130,7 @@ pub async fn watch_memories(cluster: Cluster, namespace: Option<String>, shelves
             false => drop(memories.remove(&key)),
         }
     };
-    keep(metadata::<ConfigMap>(&cluster, namespace.as_deref()), MEMORY_LABEL, "memories of releases", |view| &mut view.memories, &shelves, told).await;
+    keep(metadata::<ConfigMap>(&cluster, namespace.as_deref()), RELEASE_LABEL, "memories of releases", |view| &mut view.memories, &shelves, told).await;
 }
 
 /// The metadata of a kind's objects; of no certain type, so that the code is the one by which strangers are watched.
@@ -151,7 +143,7 @@ fn metadata<K: kube::Resource<DynamicType = ()>>(cluster: &Cluster, namespace: O
 }
 
 /// Watches the metadata of what a selector selects; `told` hears of each object and whether it is there.
-async fn keep<T>(
+async fn keep<T: Default>(
     api: Api<PartialObjectMeta<DynamicObject>>,
     selector: &str,
     what: &str,

@@ -1,6 +1,6 @@
 //! The durable record: Helm's release Secrets with our marks in annotations, and one ConfigMap for what outlives them.
 
-use super::{ApiError, Cluster, Delete, record_watch::MEMORY_LABEL};
+use super::{ApiError, Cluster, Delete};
 use crate::{
     decide::{Entry, Failure, Mark, Memory, Phase, Record},
     object::{Gvk, ObjectRef},
@@ -17,6 +17,8 @@ const ATTEMPT: &str = "windlass.dev/attempt";
 /// What the memory says of itself.
 const ABOUT_MEMORY: &str =
     "what windlass must not forget about this release: revisions known to be bad, a release held by hand, requests acted upon";
+/// The label of the memory and of what else is kept beside the records; its value is the release.
+pub(super) const RELEASE_LABEL: &str = "windlass.dev/release";
 /// The key of the memory's ConfigMap.
 const MEMORY_KEY: &str = "memory.json";
 
@@ -256,7 +258,7 @@ impl Records {
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {
                 "name": self.memory().name, "namespace": self.namespace,
-                "labels": { "app.kubernetes.io/managed-by": "windlass", MEMORY_LABEL: self.release },
+                "labels": { "app.kubernetes.io/managed-by": "windlass", RELEASE_LABEL: self.release },
                 "annotations": { "windlass.dev/about": ABOUT_MEMORY },
             },
             "data": { MEMORY_KEY: text },

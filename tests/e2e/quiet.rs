@@ -99,6 +99,7 @@ fn agents_requests(f: &Fixture, name: &str, wanted: impl Fn(&Request) -> bool) -
     found.map(|request| format!("{} {} ({})", request.verb, request.uri, request.code)).collect()
 }
 
+/// What the agent wrote to the release, its Environment and their events.
 fn agents_writes(f: &Fixture, name: &str) -> Vec<String> {
     agents_requests(f, name, |request| ["create", "update", "patch", "delete"].contains(&request.verb.as_str()))
 }
